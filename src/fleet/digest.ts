@@ -1,0 +1,22 @@
+/**
+ * A digest is what one dispatcher (a worker thread, or another router) tells the others of the load that it put on each instance.
+ * Absolute values with a sequence number: one that is lost, late or doubled changes nothing for good (design.md §4).
+ */
+import type { InstanceId } from "./instance.ts";
+
+export interface InstanceLoad {
+  readonly id: InstanceId;
+  /** Requests this dispatcher has on the instance now. */
+  readonly inFlight: number;
+  /** Uncached prompt tokens whose first token has not come back. */
+  readonly pendingPrefillTokens: number;
+}
+
+export interface LoadDigest {
+  /** Unique for the life of a thread: a restarted worker has another one. */
+  readonly dispatcher: string;
+  readonly sequence: number;
+  /** `full`: an instance that is not listed has no load of this dispatcher. Otherwise only what changed. */
+  readonly full: boolean;
+  readonly loads: readonly InstanceLoad[];
+}

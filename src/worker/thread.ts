@@ -1,0 +1,1 @@
+/** Thread side of a worker. (To come.) */
