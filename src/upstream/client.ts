@@ -30,7 +30,7 @@ export class UpstreamClient implements ExchangeHost {
     this.#options = options;
     this.clocks = options;
     this.#now = now;
-    this.#sweeper = setInterval(() => this.sweep(), Math.min(SWEEP_MS, options.connectTimeoutMs / 4));
+    this.#sweeper = setInterval(() => this.sweep(), SWEEP_MS);
     this.#sweeper.unref();
   }
 

@@ -26,12 +26,13 @@ export interface AnswerListener extends ResponseListener {
   onFailure(failure: UpstreamFailure): void;
 }
 
+/** Time limits of one exchange; 0 is off. */
 export interface Clocks {
   readonly connectTimeoutMs: number;
   readonly firstByteTimeoutMs: number;
   /** Between two bytes of the answer. */
   readonly idleTimeoutMs: number;
-  /** From sending to the last byte; 0 is off. */
+  /** From the start to the last byte. */
   readonly totalTimeoutMs: number;
 }
 
@@ -98,13 +99,13 @@ export class Exchange implements ConnectionUser {
   checkClocks(now: number): void {
     const { connectTimeoutMs, firstByteTimeoutMs, idleTimeoutMs, totalTimeoutMs } = this.#host.clocks;
     const still = now - this.#movedAt;
-    if (totalTimeoutMs > 0 && now - this.#startedAt >= totalTimeoutMs) {
+    if (ranOut(now - this.#startedAt, totalTimeoutMs)) {
       this.#fail({ kind: "total-timeout", timeoutMs: totalTimeoutMs });
-    } else if (this.#phase === "connecting" && still >= connectTimeoutMs) {
+    } else if (this.#phase === "connecting" && ranOut(still, connectTimeoutMs)) {
       this.#fail({ kind: "connect-timeout", timeoutMs: connectTimeoutMs });
-    } else if (this.#phase === "waiting" && still >= firstByteTimeoutMs) {
+    } else if (this.#phase === "waiting" && ranOut(still, firstByteTimeoutMs)) {
       this.#fail({ kind: "first-byte-timeout", timeoutMs: firstByteTimeoutMs });
-    } else if (this.#phase === "answering" && !this.#paused && still >= idleTimeoutMs) {
+    } else if (this.#phase === "answering" && !this.#paused && ranOut(still, idleTimeoutMs)) {
       this.#fail({ kind: "idle-timeout", timeoutMs: idleTimeoutMs });
     }
   }
@@ -189,4 +190,8 @@ export class Exchange implements ConnectionUser {
     this.#paused = false;
     this.#host.ended(this);
   }
+}
+
+function ranOut(elapsedMs: number, limitMs: number): boolean {
+  return limitMs > 0 && elapsedMs >= limitMs;
 }
