@@ -98,7 +98,8 @@ function compare(name: string, trace: readonly TraceRow[]): void {
 
 /** Requests per millisecond of one engine, by what runs out first: slots or prefill. */
 function capacityPerMs(engine: EngineShape, trace: readonly TraceRow[]): number {
-  const mean = (pick: (row: TraceRow) => number): number => trace.reduce((sum, row) => sum + pick(row), 0) / trace.length;
+  const mean = (pick: (row: TraceRow) => number): number =>
+    trace.reduce((sum, row) => sum + pick(row), 0) / trace.length;
   const prefillMs = mean(({ promptTokens }) => promptTokens) / engine.prefillTokensPerMs;
   const decodeMs = mean(({ outputTokens }) => outputTokens) * engine.decodeMsPerToken;
   return Math.min(1 / prefillMs, engine.slots / (prefillMs + decodeMs));

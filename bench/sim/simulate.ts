@@ -165,7 +165,13 @@ class Simulation {
   #assign(row: TraceRow, now: number): Assignment | null {
     const scheduler = this.#schedulers[this.#drawDispatcher()];
     if (scheduler === undefined) return null;
-    const shape = { role: "mixed", model: null, promptTokens: row.promptTokens, stream: true, sessionId: null } as const;
+    const shape = {
+      role: "mixed",
+      model: null,
+      promptTokens: row.promptTokens,
+      stream: true,
+      sessionId: null,
+    } as const;
     const result = scheduler.assign(shape, NONE, now);
     if (!result.ok) throw new Error(`refused as ${result.refusal.kind}, wanted an assignment`);
     return result.assignment;
@@ -271,7 +277,7 @@ function traceRow(trace: readonly TraceRow[], index: number): TraceRow {
 /** Gaps between arrivals with the trace's rhythm and the wanted rate. Equal times (batches) are spread up to the next one. */
 function scaledGaps(trace: readonly TraceRow[], requestsPerMs: number): number[] {
   const times = trace.map(({ atMs }) => atMs);
-  for (let start = 0; start < times.length; ) {
+  for (let start = 0; start < times.length;) {
     let end = start + 1;
     while (end < times.length && times[end] === times[start]) end++;
     const from = times[start] ?? 0;

@@ -47,7 +47,8 @@ function parseCsv(lines: readonly string[], path: string): TraceRow[] {
   const at = place("TIMESTAMP", "t_ms");
   const prompt = place("ContextTokens", "input_tokens");
   const output = place("GeneratedTokens", "output_tokens");
-  if (prompt < 0 || output < 0) throw new Error(`cannot read trace ${path}: columns ${head.trim()}, wanted token counts`);
+  if (prompt < 0 || output < 0)
+    throw new Error(`cannot read trace ${path}: columns ${head.trim()}, wanted token counts`);
   const rows = rest.map((line) => {
     const fields = line.trim().split(",");
     const time = fields[at] ?? "0";

@@ -1,5 +1,5 @@
 /**
- * The load of one instance, as one dispatcher knows it (design of the signal: docs/scheduling.md):
+ * The load of one instance, as one dispatcher knows it:
  *
  *     (requests in flight + tokens pending prefill / 512 + foreign requests) / weight + penalty + warm-up
  *

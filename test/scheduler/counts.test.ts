@@ -6,7 +6,20 @@ import type { FleetMember } from "../../src/fleet/snapshot.ts";
 import type { Assignment, Outcome } from "../../src/scheduler/assignment.ts";
 import { POLICY_NAMES } from "../../src/scheduler/policies/index.ts";
 import type { Scheduler } from "../../src/scheduler/scheduler.ts";
-import { assigned, byPolicy, COMPLETED, countOf, FAILED, fleet, idOf, loadOf, member, NONE, request, schedulerOf } from "./support.ts";
+import {
+  assigned,
+  byPolicy,
+  COMPLETED,
+  countOf,
+  FAILED,
+  fleet,
+  idOf,
+  loadOf,
+  member,
+  NONE,
+  request,
+  schedulerOf,
+} from "./support.ts";
 
 const SIZE = 5;
 
@@ -27,15 +40,28 @@ type Event =
 
 const which = fc.nat({ max: 1000 });
 const event: fc.Arbitrary<Event> = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ kind: fc.constant("assign" as const), stream: fc.boolean(), tokens: fc.double({ min: 0, max: 1e5, noNaN: true }) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant("assign" as const),
+      stream: fc.boolean(),
+      tokens: fc.double({ min: 0, max: 1e5, noNaN: true }),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("firstToken" as const), which }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant("settle" as const), which, outcome: fc.constantFrom(...OUTCOMES) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ kind: fc.constant("settle" as const), which, outcome: fc.constantFrom(...OUTCOMES) }),
+  },
   fc.record({
     kind: fc.constant("update" as const),
     present: fc.array(fc.boolean(), { minLength: SIZE, maxLength: SIZE }),
     restarted: fc.nat({ max: SIZE }),
   }),
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant("digest" as const), full: fc.boolean(), isLost: fc.boolean() }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant("digest" as const), full: fc.boolean(), isLost: fc.boolean() }),
+  },
 );
 
 /** Two dispatchers over one fleet, driven by events. */

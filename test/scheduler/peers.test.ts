@@ -95,7 +95,9 @@ test("a digest tells only what changed, and nothing when nothing did; a full one
   assignment.firstToken(4);
   expect(scheduler.takeDigest(5, false)?.loads).toEqual([{ ...told, pendingPrefillTokens: 0 }]);
   assignment.settle({ kind: "abandoned" }, 6);
-  expect(scheduler.takeDigest(7, false)?.loads).toEqual([{ id: idOf(0), inFlight: 0, pendingPrefillTokens: 0, promptTokens: 0 }]);
+  expect(scheduler.takeDigest(7, false)?.loads).toEqual([
+    { id: idOf(0), inFlight: 0, pendingPrefillTokens: 0, promptTokens: 0 },
+  ]);
   expect(scheduler.takeDigest(8, true)?.loads).toEqual([]);
 });
 

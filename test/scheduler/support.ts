@@ -43,7 +43,14 @@ type MemberOver = Partial<Omit<FleetMember, "instance">> & { readonly instance?:
 
 export function member(number: number, over: MemberOver = {}): FleetMember {
   const { instance: instanceOver, ...rest } = over;
-  return { instance: instance(number, instanceOver), state: "ready", epoch: 1, readyAgeMs: 3_600_000, report: null, ...rest };
+  return {
+    instance: instance(number, instanceOver),
+    state: "ready",
+    epoch: 1,
+    readyAgeMs: 3_600_000,
+    report: null,
+    ...rest,
+  };
 }
 
 export function fleet(size: number, version = 1): FleetSnapshot {
