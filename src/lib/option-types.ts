@@ -26,11 +26,13 @@ declare module "zod" {
 /** `.meta(goKey)` on every option that the Go program has. */
 export const goKey = Object.freeze({ goKey: true });
 
-const MAX_SECS = 1e9;
+/** Longest delay that a timer takes (2^31 - 1 ms): some 24 days. */
+const MAX_SECS = 2_147_483;
+const MIN_SECS = 0.001;
 
 /** A period or a time limit that must be there. */
 export function seconds(): z.ZodNumber {
-  return z.number().min(1e-9).max(MAX_SECS);
+  return z.number().min(MIN_SECS).max(MAX_SECS);
 }
 
 /** A time limit; 0 has none. */
@@ -43,12 +45,12 @@ export function durationOrNever(): z.ZodNumber {
   return z
     .number()
     .max(MAX_SECS)
-    .refine((value) => value !== 0, "Invalid input: expected a number other than 0");
+    .refine((value) => value !== 0, "a number other than 0");
 }
 
 /** A whole number whose negative values mean "no limit", and 0 the default, as in the Go program. */
 export function limitOrNone(): z.ZodInt {
-  return z.int().refine((value) => value !== 0, "Invalid input: expected a whole number other than 0");
+  return z.int().refine((value) => value !== 0, "a whole number other than 0");
 }
 
 /** A whole number from 1. */
