@@ -28,8 +28,10 @@ export const proxyOptions = z.object({
     .describe("Retries allowed in percent of the requests of the last seconds, on top of `retry-budget-per-sec`."),
   "retry-budget-per-sec": secondsOrNone().default(3).describe("Retries a second that are always allowed."),
   "upstream-keepalive-secs": secondsOrNone()
-    .default(60)
-    .describe("How long an unused connection to an instance is kept, in seconds. 0: connections are not reused."),
+    .default(4)
+    .describe(
+      "How long an unused connection to an instance is kept, in seconds; below the 5 s after which uvicorn closes it. 0: not reused.",
+    ),
   "upstream-idle-connections": countOrZero()
     .default(1024)
     .describe("Unused connections kept for each instance, by each worker thread."),
