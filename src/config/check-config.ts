@@ -23,7 +23,7 @@ export function checkConfig(
   programName: string,
 ): CheckOutcome {
   const own = new Set(["--print", "--strict"]);
-  const flags = parseFlags(args.filter((arg) => !own.has(arg)));
+  const flags = parseFlags(nameFile(args.filter((arg) => !own.has(arg))));
   if (flags.kind === "help") return { code: 0, stdout: usage(programName), stderr: "" };
   if (flags.kind === "error") {
     return {
@@ -32,8 +32,7 @@ export function checkConfig(
       stderr: `${flags.message}\n${flags.hint === "" ? "" : `${flags.hint}\n`}${usage(programName)}`,
     };
   }
-  const wanted = takeFile(flags);
-  const loaded = loadConfig(wanted, env, readFile);
+  const loaded = loadConfig(flags, env, readFile);
   const problems = loaded.kind === "failed" ? loaded.problems : checkPort(loaded, readFile);
   const warnings = loaded.kind === "failed" ? loaded.warnings : [...loaded.warnings, ...checkFiles(loaded, readFile)];
   const report = [
@@ -42,15 +41,13 @@ export function checkConfig(
   ].join("");
   const failed = problems.length > 0 || (args.includes("--strict") && warnings.length > 0);
   const printed = loaded.kind === "loaded" && args.includes("--print") ? printConfig(loaded) : "";
-  const conclusion = conclude(wanted, loaded, { errors: problems.length, warnings: warnings.length });
+  const conclusion = conclude(flags, loaded, { errors: problems.length, warnings: warnings.length });
   return { code: failed ? 1 : 0, stdout: printed, stderr: `${report}${conclusion}` };
 }
 
-/** `check FILE` is the same as `check --config_path FILE`. */
-function takeFile(flags: ParsedFlags): ParsedFlags {
-  const [path, ...rest] = flags.rest;
-  if (flags.configFile !== null || path === undefined) return flags;
-  return { ...flags, configFile: { path, layout: "any" }, rest };
+/** `check FILE` is `check --config FILE`, which understands every layout. */
+function nameFile(args: readonly string[]): readonly string[] {
+  return args[0] === undefined || args[0].startsWith("-") ? args : ["--config", ...args];
 }
 
 function checkPort(loaded: LoadedConfig, readFile: ReadFile): readonly Problem[] {

@@ -82,10 +82,17 @@ export function formatValue(value: unknown): string {
 }
 
 function describeBounds(option: Option): string {
-  const { minimum, maximum } = jsonSchemaOf(option.schema);
-  const low = typeof minimum === "number" && minimum > Number.MIN_SAFE_INTEGER ? minimum : null;
-  const high = typeof maximum === "number" && maximum < Number.MAX_SAFE_INTEGER ? maximum : null;
+  const { minimum, maximum, exclusiveMinimum } = jsonSchemaOf(option.schema);
+  const low = boundOf(minimum);
+  const high = boundOf(maximum);
+  const above = boundOf(exclusiveMinimum);
+  const lowest = low === null ? "" : ` of at least ${low}`;
   if (low !== null && high !== null) return ` from ${low} to ${high}`;
-  if (low !== null) return ` of at least ${low}`;
-  return high === null ? "" : ` of at most ${high}`;
+  if (above !== null) return ` above ${above}${high === null ? "" : ` and of at most ${high}`}`;
+  return high === null ? lowest : ` of at most ${high}`;
+}
+
+/** Null for bounds that only say what a JavaScript number can hold. */
+function boundOf(bound: unknown): number | null {
+  return typeof bound === "number" && Math.abs(bound) < Number.MAX_SAFE_INTEGER ? bound : null;
 }

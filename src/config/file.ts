@@ -1,11 +1,12 @@
 /**
  * Reads config.yaml: which option stands where with which value, and what is wrong with it. A value of the wrong type stops the
- * start, as in the Go program; a value out of range does so for our own keys only (see `goKey` in lib/option-types.ts).
+ * start, as in the Go program; a value out of range does so for our own keys only (see go-keys.ts).
  */
 import { suggest } from "../lib/nearest.ts";
 import { describeRefusal, describeWanted, formatValue, problemAt, suggestChoice } from "./explain.ts";
 import type { Position, Problem } from "./explain.ts";
-import { BRANCH_KEYS, PYTHON_KEYS } from "./foreign-keys.ts";
+import { BRANCH_KEYS } from "./go-keys.ts";
+import { PYTHON_KEYS } from "./python-router.ts";
 import { OPTIONS, SECTIONS, findOption } from "./schema.ts";
 import type { Option, SectionName } from "./schema.ts";
 import { convertScalar, tagOf } from "./values.ts";

@@ -4,7 +4,7 @@
  */
 import { nearest } from "../lib/nearest.ts";
 import { describeRefusal } from "./explain.ts";
-import { IGNORED_FLAGS } from "./foreign-keys.ts";
+import { IGNORED_FLAGS } from "./python-router.ts";
 import { OPTIONS } from "./schema.ts";
 import type { Option, OptionKind } from "./schema.ts";
 import { convertText, parseGoBool } from "./values.ts";
@@ -141,12 +141,8 @@ function listFlags(): readonly Flag[] {
     { name: "config_path", kind: "string", target: { kind: "config-file", layout: "sections" } },
     { name: "config", kind: "string", target: { kind: "config-file", layout: "any" } },
     ...IGNORED_FLAGS.map(({ name, kind, note }): Flag => ({ name, kind, target: { kind: "ignored", note } })),
-    ...OPTIONS.flatMap((option) =>
-      [...(option.flag === null ? [] : [option.flag]), ...option.flagAliases].map((name): Flag => ({
-        name,
-        kind: option.kind,
-        target: { kind: "option", option },
-      })),
+    ...OPTIONS.flatMap((option): readonly Flag[] =>
+      option.flag === null ? [] : [{ name: option.flag, kind: option.kind, target: { kind: "option", option } }],
     ),
   ];
 }

@@ -3,6 +3,7 @@
  * everything else here is made from (file, environment, flags, help, docs).
  */
 import { z } from "zod";
+import { FORMER_KEYS, GO_KEYS } from "./go-keys.ts";
 import { logOptions } from "../log/options.ts";
 import { proxyOptions } from "../proxy/options.ts";
 import { registryOptions } from "../registry/options.ts";
@@ -36,13 +37,17 @@ export interface Option {
   /** Variable of the environment. */
   readonly variable: string;
   readonly flag: string | null;
-  readonly flagAliases: readonly string[];
+  /** Other names of the key, from early versions. */
   readonly formerKeys: readonly string[];
+  /** Known to the Go program: see go-keys.ts. */
   readonly goKey: boolean;
   readonly caseSensitive: boolean;
 }
 
 export const SECTIONS: readonly SectionName[] = ["server", "scheduler", "manager", "log"];
+
+/** The draft is named once for the whole schema; the others are `GlobalMeta` of lib/option-types.ts. */
+const NOT_OF_JSON_SCHEMA: ReadonlySet<string> = new Set(["$schema", "~standard", "flag", "caseSensitive"]);
 
 export const OPTIONS: readonly Option[] = SECTIONS.flatMap((section) =>
   Object.entries<z.ZodType>(configSchema.shape[section].shape).map(([key, schema]) =>
@@ -72,25 +77,18 @@ export function describeOption(section: SectionName, key: string, schema: z.ZodT
     description: meta.description ?? "",
     variable: `FD_ROUTER_${path.toUpperCase().replaceAll(/[.-]/g, "_")}`,
     flag: meta.flag ?? null,
-    flagAliases: meta.flagAliases ?? [],
-    formerKeys: meta.formerKeys ?? [],
-    goKey: meta.goKey ?? false,
+    formerKeys: Object.keys(FORMER_KEYS)
+      .filter((former) => FORMER_KEYS[former] === path)
+      .map((former) => former.slice(section.length + 1)),
+    goKey: GO_KEYS.has(path),
     caseSensitive: meta.caseSensitive ?? false,
   });
 }
 
-/** The option as JSON Schema; our own marks in the metadata are left out. */
-export function jsonSchemaOf(schema: z.ZodType): Record<string, unknown> {
-  const {
-    $schema: _,
-    flag: _1,
-    flagAliases: _2,
-    goKey: _3,
-    formerKeys: _4,
-    caseSensitive: _5,
-    ...json
-  } = z.toJSONSchema(schema, { io: "input" }) as Record<string, unknown>;
-  return json;
+/** The option as JSON Schema, without our own marks in the metadata. */
+export function jsonSchemaOf(schema: z.ZodType): Readonly<Record<string, unknown>> {
+  const json = z.toJSONSchema(schema, { io: "input" });
+  return Object.fromEntries(Object.entries(json).filter(([name]) => !NOT_OF_JSON_SCHEMA.has(name)));
 }
 
 function unwrap(schema: z.ZodType): { inner: z.ZodType; meta: z.GlobalMeta } {

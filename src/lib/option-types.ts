@@ -8,23 +8,10 @@ declare module "zod" {
   interface GlobalMeta {
     /** Command-line flag that sets the option, without dashes. */
     flag?: string;
-    /** Other flags with the same meaning (those of the Python router). */
-    flagAliases?: readonly string[];
-    /**
-     * A key of the Go program's config.yaml: no value may stop the start that did not stop it there. What fails the check becomes
-     * the default, silently for 0 and "" (the Go program documents them as "default"), with a warning for all else.
-     * Without this mark a value out of range is an error.
-     */
-    goKey?: boolean;
-    /** Old names of the key in config.yaml. */
-    formerKeys?: readonly string[];
     /** A choice that differs in case only is another value, not a slip. */
     caseSensitive?: boolean;
   }
 }
-
-/** `.meta(goKey)` on every option that the Go program has. */
-export const goKey = Object.freeze({ goKey: true });
 
 /** Longest delay that a timer takes (2^31 - 1 ms): some 24 days. */
 const MAX_SECS = 2_147_483;

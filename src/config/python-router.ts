@@ -1,4 +1,4 @@
-/** Keys and flags of other routers that a file or a command line may carry over to this one. */
+/** Names that a file or a command line of the Python router may carry over to this one (its flags are those of our options). */
 
 interface ForeignKey {
   /** Option that it sets; absent when it sets none. */
@@ -24,14 +24,3 @@ export const IGNORED_FLAGS = Object.freeze([
   { name: "preempt-retry-count", kind: "int", note: NO_PREEMPTION },
   { name: "preempt-retry-exclude-decode", kind: "bool", note: NO_PREEMPTION },
 ] as const);
-
-/** Keys of builds of the Go program that never came into its main line. */
-export const BRANCH_KEYS: ReadonlySet<string> = new Set([
-  "manager.metrics-update-interval-secs",
-  "manager.queue-check-interval-secs",
-  "manager.queue-threshold",
-  "manager.enable-infer-ready-check",
-  "manager.infer-ready-check-interval-secs",
-  "server.afd",
-  "topology",
-]);
