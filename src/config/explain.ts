@@ -1,5 +1,4 @@
 /** Says what is wrong with a value in words: where it stands, what it is, what was wanted, which right name is near. */
-import type { z } from "zod";
 import { suggest } from "../lib/nearest.ts";
 import { jsonSchemaOf } from "./schema.ts";
 import type { Option } from "./schema.ts";
@@ -51,6 +50,7 @@ export function codeFrame(problem: Problem, source: string): string {
 
 /** What an option takes: "a whole number from 0 to 1024", "one of go, json, pretty", "true or false". */
 export function describeWanted(option: Option): string {
+  if (option.wanted !== null) return option.wanted;
   if (option.choices !== null) return `one of ${option.choices.join(", ")}`;
   switch (option.kind) {
     case "string":
@@ -66,10 +66,9 @@ export function describeWanted(option: Option): string {
   }
 }
 
-/** Why the schema refused a value that has the right type. */
-export function describeRefusal(option: Option, value: unknown, issues: readonly z.core.$ZodIssue[]): string {
-  const custom = issues.find((issue) => issue.code === "custom")?.message;
-  return `${option.path} is ${formatValue(value)}, wanted ${custom ?? describeWanted(option)}${suggestChoice(option, value)}`;
+/** A value of the right type that the option's schema refuses. */
+export function describeRefusal(option: Option, value: unknown): string {
+  return `${option.path} is ${formatValue(value)}, wanted ${describeWanted(option)}${suggestChoice(option, value)}`;
 }
 
 export function suggestChoice(option: Option, value: unknown): string {

@@ -102,7 +102,7 @@ function admit(option: Option, value: unknown, position: Position, reading: Read
   const parsed = option.schema.safeParse(value);
   if (parsed.success) return { kind: "admitted", value: parsed.data };
   if (!option.goKey) {
-    reading.problems.push(problemAt(position, describeRefusal(option, value, parsed.error.issues)));
+    reading.problems.push(problemAt(position, describeRefusal(option, value)));
     return { kind: "left-out" };
   }
   if (value === 0 || value === "") return { kind: "left-out" };
@@ -112,11 +112,7 @@ function admit(option: Option, value: unknown, position: Position, reading: Read
     return { kind: "admitted", value: respelt };
   }
   const used = `using the default, ${formatValue(option.defaultValue)}`;
-  warn(
-    position,
-    `${describeRefusal(option, value, parsed.error.issues)}; ${used}`.replace("?; using", "? Using"),
-    reading,
-  );
+  warn(position, `${describeRefusal(option, value)}; ${used}`.replace("?; using", "? Using"), reading);
   return { kind: "left-out" };
 }
 

@@ -111,7 +111,7 @@ function setOption(flag: Flag, option: Option, given: { text: string; value: unk
   if (given.text === "") return null;
   const parsed = option.schema.safeParse(given.value);
   if (!parsed.success) {
-    const refusal = describeRefusal(option, given.value, parsed.error.issues);
+    const refusal = describeRefusal(option, given.value);
     return failure(`invalid value ${JSON.stringify(given.text)} for flag -${flag.name}: ${refusal}`);
   }
   progress.values.set(option.path, { flag: `--${flag.name}`, value: parsed.data });

@@ -3,7 +3,7 @@
  * Used by serve-config.ts (to start) and by `fd-router check` (to explain).
  */
 import { suggest } from "../lib/nearest.ts";
-import { describeRefusal, describeWanted, formatPosition, suggestChoice } from "./explain.ts";
+import { describeRefusal, describeWanted, formatPosition, formatProblem, suggestChoice } from "./explain.ts";
 import type { Problem } from "./explain.ts";
 import { parseConfigFile } from "./file.ts";
 import type { FileContents } from "./file.ts";
@@ -58,7 +58,7 @@ export function loadConfig(flags: ParsedFlags, env: Environment, readFile: ReadF
   }
   const file = parseConfigFile(source, configFile.path, configFile.layout);
   if (file.kind === "contents") return merge(flags, env, file.contents, source);
-  const message = `failed to parse config: yaml: ${file.problem.goText ?? file.problem.text}`;
+  const message = `failed to parse config: yaml: ${file.problem.goText}\n  ${formatProblem(file.problem)}`;
   return failed(message, [file.problem], [], source);
 }
 
@@ -107,7 +107,7 @@ function mergeEnvironment(merging: Merging, env: Environment): void {
     const refusal =
       parsed === null
         ? `${option.path} is ${JSON.stringify(text)}, wanted ${describeWanted(option)}${suggestChoice(option, text)}`
-        : describeRefusal(option, text, parsed.error.issues);
+        : describeRefusal(option, text);
     merging.problems.push({ where: option.variable, position: null, text: refusal, goText: null });
   }
   const variables = new Set(OPTIONS.map((option) => option.variable));
@@ -162,7 +162,7 @@ function toSections(values: ReadonlyMap<string, unknown>): Record<string, Record
 /** Go's own list of type errors comes first, since scripts and people search for it; ours says the same with more help. */
 function describeFailure(problems: readonly Problem[]): string {
   const goLines = problems.flatMap((problem) => (problem.goText === null ? [] : [`  ${problem.goText}`]));
-  const ours = problems.map((problem) => `  ${problem.where}: ${problem.text}`);
+  const ours = problems.map((problem) => `  ${formatProblem(problem)}`);
   if (goLines.length > 0) return ["failed to parse config: yaml: unmarshal errors:", ...goLines, ...ours].join("\n");
   return ours.length === 1 ? (ours[0] ?? "").trim() : ["invalid values:", ...ours].join("\n");
 }

@@ -33,6 +33,8 @@ export interface Option {
   readonly defaultValue: unknown;
   /** Names that it may have; null when it is not a choice. */
   readonly choices: readonly string[] | null;
+  /** In place of what the schema's bounds tell; null when they tell all. */
+  readonly wanted: string | null;
   readonly description: string;
   /** Variable of the environment. */
   readonly variable: string;
@@ -47,7 +49,7 @@ export interface Option {
 export const SECTIONS: readonly SectionName[] = ["server", "scheduler", "manager", "log"];
 
 /** The draft is named once for the whole schema; the others are `GlobalMeta` of lib/option-types.ts. */
-const NOT_OF_JSON_SCHEMA: ReadonlySet<string> = new Set(["$schema", "~standard", "flag", "caseSensitive"]);
+const NOT_OF_JSON_SCHEMA: ReadonlySet<string> = new Set(["$schema", "~standard", "flag", "wanted", "caseSensitive"]);
 
 export const OPTIONS: readonly Option[] = SECTIONS.flatMap((section) =>
   Object.entries<z.ZodType>(configSchema.shape[section].shape).map(([key, schema]) =>
@@ -74,6 +76,7 @@ export function describeOption(section: SectionName, key: string, schema: z.ZodT
     schema,
     defaultValue: json["default"],
     choices: inner instanceof z.ZodEnum ? inner.options.map(String) : null,
+    wanted: meta.wanted ?? null,
     description: meta.description ?? "",
     variable: `FD_ROUTER_${path.toUpperCase().replaceAll(/[.-]/g, "_")}`,
     flag: meta.flag ?? null,

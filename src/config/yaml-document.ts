@@ -26,6 +26,13 @@ export type YamlResult =
   | { readonly kind: "tree"; readonly root: YamlNode | null }
   | { readonly kind: "syntax-error"; readonly problem: Problem };
 
+/** What Go's parser says of the commonest slips, since that is what people search for. */
+const GO_TEXTS: Readonly<Record<string, string>> = {
+  BLOCK_AS_IMPLICIT_KEY: "mapping values are not allowed in this context",
+  TAB_AS_INDENT: "found character that cannot start any token",
+  MISSING_CHAR: "found unexpected end of stream",
+};
+
 /** Merge keys may nest; deeper than this they go round in a circle. */
 const MAX_MERGE_DEPTH = 8;
 
@@ -39,7 +46,7 @@ export function readYaml(source: string, file: string): YamlResult {
   const [error] = document.errors;
   if (error !== undefined) {
     const [text = ""] = error.message.split(/ at line \d/);
-    return syntaxError(reader.position(error.pos), text);
+    return syntaxError(reader.position(error.pos), text, GO_TEXTS[error.code]);
   }
   const lost = findUnknownAlias(document);
   if (lost !== null) return syntaxError(reader.position(lost.range), `unknown anchor '${lost.source}' referenced`);
@@ -101,8 +108,8 @@ class Reader {
   }
 }
 
-function syntaxError(position: Position, text: string): YamlResult {
-  return { kind: "syntax-error", problem: problemAt(position, text, `line ${position.line}: ${text}`) };
+function syntaxError(position: Position, text: string, goText: string = text): YamlResult {
+  return { kind: "syntax-error", problem: problemAt(position, text, `line ${position.line}: ${goText}`) };
 }
 
 function findUnknownAlias(document: Document): Alias | null {

@@ -8,6 +8,8 @@ declare module "zod" {
   interface GlobalMeta {
     /** Command-line flag that sets the option, without dashes. */
     flag?: string;
+    /** What a value must be, where the schema's own bounds do not tell: "a number, negative for never". */
+    wanted?: string;
     /** A choice that differs in case only is another value, not a slip. */
     caseSensitive?: boolean;
   }
@@ -27,17 +29,14 @@ export function secondsOrNone(): z.ZodNumber {
   return z.number().min(0).max(MAX_SECS);
 }
 
-/** A duration whose negative values mean "never" or "no limit", and 0 the default, as in the Go program. */
+/** A duration whose negative values mean "never" or "no limit"; 0 means the default, as in the Go program. */
 export function durationOrNever(): z.ZodNumber {
-  return z
-    .number()
-    .max(MAX_SECS)
-    .refine((value) => value !== 0, "a number other than 0");
+  return z.number().max(MAX_SECS).refine(isNotZero).meta({ wanted: "a number, negative for none" });
 }
 
-/** A whole number whose negative values mean "no limit", and 0 the default, as in the Go program. */
+/** A whole number whose negative values mean "no limit"; 0 means the default, as in the Go program. */
 export function limitOrNone(): z.ZodInt {
-  return z.int().refine((value) => value !== 0, "a whole number other than 0");
+  return z.int().refine(isNotZero).meta({ wanted: "a whole number, negative for none" });
 }
 
 /** A whole number from 1. */
@@ -52,11 +51,6 @@ export function countOrZero(): z.ZodInt {
 
 export function percent(): z.ZodNumber {
   return z.number().min(0).max(100);
-}
-
-/** Any finite number. */
-export function factor(): z.ZodNumber {
-  return z.number();
 }
 
 /** A TCP port; 0 lets the system choose. */
@@ -78,4 +72,8 @@ export function choice<const Names extends readonly [string, ...string[]]>(
   names: Names,
 ): z.ZodEnum<{ [Name in Names[number]]: Name }> {
   return z.enum(names);
+}
+
+function isNotZero(value: number): boolean {
+  return value !== 0;
 }
