@@ -54,12 +54,12 @@ export const schedulerOptions = z.object({
     .number()
     .default(1)
     .describe(
-      "cache_aware: prefixes are ignored when the highest and lowest request counts differ by more than this, and",
+      "cache_aware: prefixes are ignored when the highest and lowest request counts differ by more than this and by more than `balance-rel-threshold`.",
     ),
   "balance-rel-threshold": z
     .number()
     .default(0.2)
-    .describe("cache_aware: also by more than this share of the highest."),
+    .describe("cache_aware: the same as a share of the highest count; both must be exceeded."),
   "hit-ratio-weight": z
     .number()
     .default(1)
