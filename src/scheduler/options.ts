@@ -5,9 +5,13 @@ import { POLICY_NAMES } from "./policies/index.ts";
 const policy = z.enum(POLICY_NAMES).default("p2c");
 
 export const schedulerOptions = z.object({
-  policy: policy.describe("How an instance is chosen for a request."),
-  "prefill-policy": policy.describe("How a prefill instance is chosen, in splitwise mode."),
-  "decode-policy": policy.describe("How a decode instance is chosen, in splitwise mode."),
+  policy: policy.describe("How an instance is chosen for a request.").meta({ flag: "policy" }),
+  "prefill-policy": policy
+    .describe("How a prefill instance is chosen, in splitwise mode.")
+    .meta({ flag: "prefill-policy" }),
+  "decode-policy": policy
+    .describe("How a decode instance is chosen, in splitwise mode.")
+    .meta({ flag: "decode-policy" }),
   "spill-margin": z
     .number()
     .nonnegative()
@@ -50,12 +54,12 @@ export const schedulerOptions = z.object({
     .number()
     .default(1)
     .describe(
-      "cache_aware: prefixes are ignored when the highest and lowest request counts differ by more than this, and",
+      "cache_aware: prefixes are ignored when the highest and lowest request counts differ by more than this and by more than `balance-rel-threshold`.",
     ),
   "balance-rel-threshold": z
     .number()
     .default(0.2)
-    .describe("cache_aware: also by more than this share of the highest."),
+    .describe("cache_aware: the same as a share of the highest count; both must be exceeded."),
   "hit-ratio-weight": z
     .number()
     .default(1)
