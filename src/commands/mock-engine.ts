@@ -2,7 +2,11 @@
 import { mockEngineHelp } from "../mock-engine/help.ts";
 import { startMockEngine } from "../mock-engine/mock-engine.ts";
 import { parseCommandLine, type MockEngineOptions } from "../mock-engine/options.ts";
+import { startRegistrations } from "../mock-engine/registration.ts";
 import type { Command } from "./command.ts";
+
+/** A second SIGTERM ends the wait for a router. */
+const DRAIN_SECS = 30;
 
 export const command: Command = {
   name: "mock-engine",
@@ -40,7 +44,10 @@ async function serve(options: MockEngineOptions): Promise<number> {
   }
   const engine = startMockEngine(options);
   process.stdout.write(`mock-engine listening on ${engine.url} model ${engine.server.model}\n`);
+  const registrations = await startRegistrations(engine, options);
   await stopped;
+  await registrations.drain((options.gracefulShutdownSecs || DRAIN_SECS) * 1000);
   await engine.stop(options.gracefulShutdownSecs);
+  registrations.stop();
   return 0;
 }

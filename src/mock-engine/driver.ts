@@ -52,6 +52,17 @@ export class EngineDriver {
     return sequence;
   }
 
+  /** PD decode: see `Engine.hold`. */
+  hold(request: Omit<SequenceRequest, "arrivalMs">): Sequence | null {
+    return this.engine.hold({ ...request, arrivalMs: this.now() });
+  }
+
+  /** PD decode: see `Engine.release`. */
+  release(sequence: Sequence): void {
+    this.engine.release(sequence, this.now());
+    this.wake();
+  }
+
   abort(sequence: Sequence): void {
     this.engine.abort(sequence, this.now());
     this.wake();

@@ -5,13 +5,15 @@
 import { BlockPool } from "./block-pool.ts";
 import { Sequence, type SequenceRequest } from "./sequence.ts";
 import { stepMs, type TimingModel } from "./timing.ts";
-import { BLOCK_TOKENS } from "./tokens.ts";
+import { BLOCK_TOKENS, blocksFor } from "./tokens.ts";
 
 export interface EngineLimits {
   readonly maxNumSeqs: number;
   readonly maxNumBatchedTokens: number;
   readonly blocks: number;
   readonly prefixCaching: boolean;
+  /** PD decode: a pre-empted sequence ends, as it cannot prefill here again. */
+  readonly preemptionEnds: boolean;
 }
 
 /** New requests fetched from the queue in one round (`MAX_PREFILL_NUM`). */
@@ -108,12 +110,12 @@ export class Engine {
       const lengthMs = this.#schedule(nowMs);
       // Half-computed prompts can take each other's blocks until none can go on: the youngest makes room.
       if (lengthMs !== null || this.#running.length < 2) return lengthMs;
-      this.#preemptYoungest();
+      this.#preemptYoungest(nowMs);
     }
   }
 
   #schedule(nowMs: number): number | null {
-    const decode = this.#scheduleDecoding();
+    const decode = this.#scheduleDecoding(nowMs);
     let budget = this.#limits.maxNumBatchedTokens - decode.decoding;
     let prefillTokens = 0;
     for (const sequence of this.#running) {
@@ -164,7 +166,7 @@ export class Engine {
     }
   }
 
-  #scheduleDecoding(): { decoding: number; decodingContextTokens: number; preempted: boolean } {
+  #scheduleDecoding(nowMs: number): { decoding: number; decodingContextTokens: number; preempted: boolean } {
     let decoding = 0;
     let decodingContextTokens = 0;
     let preempted = false;
@@ -172,7 +174,7 @@ export class Engine {
       const sequence = this.#running[i];
       if (sequence === undefined || !sequence.decoding) continue;
       while (!this.pool.grow(sequence.lease, blocksFor(sequence.context)) && this.#running.length > i) {
-        this.#preemptYoungest();
+        this.#preemptYoungest(nowMs);
         preempted = true;
       }
       if (sequence.state !== "running") break;
@@ -234,15 +236,20 @@ export class Engine {
     return Math.min(usable, this.pool.countCached(sequence.request.blockKeys));
   }
 
-  #preemptYoungest(): void {
+  #preemptYoungest(nowMs: number): void {
     const sequence = this.#running.pop();
     if (sequence === undefined) return;
+    sequence.preemptions++;
+    this.preemptions++;
+    if (this.#limits.preemptionEnds) {
+      sequence.rescheduled = true;
+      this.#finish(sequence, nowMs);
+      return;
+    }
     this.pool.release(sequence.lease);
     sequence.state = "waiting";
     sequence.computed = 0;
     sequence.scheduled = 0;
-    sequence.preemptions++;
-    this.preemptions++;
     this.#waiting.unshift(sequence);
   }
 
@@ -284,10 +291,6 @@ export class Engine {
     if (this.#running.some(isDone)) this.#running = this.#running.filter((sequence) => !isDone(sequence));
     if (this.#waiting.some(isDone)) this.#waiting = this.#waiting.filter((sequence) => !isDone(sequence));
   }
-}
-
-export function blocksFor(tokens: number): number {
-  return Math.ceil(tokens / BLOCK_TOKENS);
 }
 
 function isDone(sequence: Sequence): boolean {

@@ -2,7 +2,6 @@
  * One inference request under way: its choices in the engine on one side, the answer on the connection on the other.
  * Ends by itself, by an abort, or when the client leaves; every way releases slot and blocks within a step.
  */
-import type { Reply } from "./connection.ts";
 import type { EngineDriver } from "./driver.ts";
 import type { ApiError } from "./errors.ts";
 import type { GenerationRequest, Prompt } from "./generation-request.ts";
@@ -26,6 +25,10 @@ export interface GenerationContext {
   readonly maxModelLen: number;
   readonly meanOutputTokens: number;
   readonly frontMs: number;
+  /** PD: KV transfer to the decode server. */
+  readonly transferMs: number;
+  /** PD prefill: only the first token is generated here. */
+  readonly prefillOnly: boolean;
 }
 
 /** How sequences get into the engine: directly, or after a PD hand-shake. */
@@ -45,6 +48,9 @@ export class Choice implements SequenceSink {
   inferenceSecs = 0;
   ended = false;
   aborted = false;
+  /** PD decode: pre-empted, to be started again elsewhere. */
+  rescheduled = false;
+  onEnded: () => void = () => {};
 
   constructor(generation: Generation, index: number, prompt: Prompt) {
     const { request, context } = generation;
@@ -55,11 +61,21 @@ export class Choice implements SequenceSink {
     const room = context.maxModelLen - prompt.chain.tokens;
     this.#limit = Math.min(request.maxTokens ?? room, room);
     const natural = Math.max(naturalLength(this.key, context.meanOutputTokens), request.minTokens);
-    this.outputTokens = Math.max(1, request.ignoreEos ? this.#limit : Math.min(natural, this.#limit));
+    const wanted = request.ignoreEos ? this.#limit : Math.min(natural, this.#limit);
+    this.outputTokens = context.prefillOnly ? 1 : Math.max(1, wanted);
+  }
+
+  get requestId(): string {
+    return this.#generation.request.id;
+  }
+
+  get context(): GenerationContext {
+    return this.#generation.context;
   }
 
   /** JSON; `null` while it goes on. */
   get finish(): string {
+    if (this.rescheduled) return `"pd_reschedule"`;
     if (this.aborted) return `"abort"`;
     if (this.generated < this.outputTokens) return "null";
     return this.generated >= this.#limit ? `"length"` : `"stop"`;
@@ -74,9 +90,27 @@ export class Choice implements SequenceSink {
   }
 
   finished(sequence: Sequence, nowMs: number): void {
-    this.ended = true;
     this.aborted = sequence.aborted;
-    this.#generation.onFinished(sequence, nowMs);
+    this.rescheduled = sequence.rescheduled;
+    this.context.metrics.finished(sequence, nowMs);
+    this.#end();
+  }
+
+  /** Ends it within a step, wherever it is. */
+  abort(): void {
+    if (this.ended) return;
+    if (this.sequence !== null) {
+      this.context.driver.abort(this.sequence);
+      return;
+    }
+    this.aborted = true;
+    this.#end();
+  }
+
+  #end(): void {
+    this.ended = true;
+    this.onEnded();
+    this.#generation.onEnded();
   }
 }
 
@@ -98,7 +132,7 @@ export class Generation {
     this.#left = this.choices.length;
   }
 
-  start(admit: Admission = (request, choice) => this.#submit(request, choice)): void {
+  start(admit: Admission = submitToQueue): void {
     const { metrics } = this.context;
     for (const choice of this.choices) {
       const { prompt, outputTokens } = choice;
@@ -112,9 +146,7 @@ export class Generation {
 
   /** Ends all choices; the answer is completed with what there is. */
   abort(): void {
-    for (const choice of this.choices) {
-      if (choice.sequence !== null && !choice.ended) this.context.driver.abort(choice.sequence);
-    }
+    for (const choice of this.choices) choice.abort();
   }
 
   /** Ends all choices, and the answer with an error. */
@@ -130,20 +162,13 @@ export class Generation {
     if (!this.#failed) this.#answer.token(choice);
   }
 
-  onFinished(sequence: Sequence, nowMs: number): void {
-    this.context.metrics.finished(sequence, nowMs);
+  onEnded(): void {
     this.#left--;
     if (this.#left === 0 && !this.#failed) this.#answer.complete(this.choices);
   }
-
-  #submit(request: Omit<SequenceRequest, "arrivalMs">, choice: Choice): void {
-    choice.sequence = this.context.driver.submit(request, this.context.frontMs);
-  }
 }
 
-/** What the client's leaving and a settled answer do; the connection is told once. */
-export function attach(generation: Generation, reply: Reply, ignoreDisconnect: () => boolean): void {
-  reply.onGone = () => {
-    if (!ignoreDisconnect()) generation.abort();
-  };
-}
+/** The ordinary admission. */
+export const submitToQueue: Admission = (request, choice) => {
+  choice.sequence = choice.context.driver.submit(request, choice.context.frontMs);
+};

@@ -53,7 +53,7 @@ export class EngineMetrics {
   }
 
   finished(sequence: Sequence, nowMs: number): void {
-    if (sequence.aborted) {
+    if (sequence.aborted || sequence.rescheduled) {
       this.aborted++;
       return;
     }

@@ -3,8 +3,8 @@ import { Connection, type Reply } from "./connection.ts";
 import type { FaultKind } from "./faults.ts";
 import type { HttpRequest } from "./http-parser.ts";
 import { MockServer } from "./mock-server.ts";
-import type { MockEngineOptions } from "./options.ts";
-import { handleApi, handleMetrics } from "./routes.ts";
+import { metricsOnApiPort, type MockEngineOptions } from "./options.ts";
+import { handleApi, handleConnector, handleMetrics } from "./routes.ts";
 
 export interface MockEngine {
   readonly server: MockServer;
@@ -12,6 +12,8 @@ export interface MockEngine {
   readonly url: string;
   /** Equals `port` unless `--metrics-port` gave it its own. */
   readonly metricsPort: number;
+  /** PD: where the other half calls; null on a mixed server that was given none. */
+  readonly connectorPort: number | null;
   /** Stops listening, lets requests under way end, at most `graceSecs` (0: no limit). */
   stop(graceSecs: number): Promise<void>;
 }
@@ -26,9 +28,13 @@ export function startMockEngine(options: MockEngineOptions): MockEngine {
   const { port } = api;
   const { metricsPort } = options;
   const metrics =
-    metricsPort === null || (metricsPort === options.port && metricsPort !== 0)
+    metricsPort === null || metricsOnApiPort(options)
       ? null
       : listen(server, metricsPort, { handler: handleMetrics, connections: new Set() });
+  const connector =
+    options.role === "mixed"
+      ? null
+      : listen(server, options.connectorPort ?? 0, { handler: handleConnector, connections: new Set() });
   const reopen = (): void => {
     api = listen(server, port, { handler: handleApi, connections });
   };
@@ -53,6 +59,7 @@ export function startMockEngine(options: MockEngineOptions): MockEngine {
     port,
     url: `http://${bracketed(options.host)}:${port}`,
     metricsPort: metrics?.port ?? port,
+    connectorPort: connector?.port ?? options.connectorPort,
     stop: async (graceSecs) => {
       if (server.faults.get("refuse") === null) api.stop(false);
       const deadlineMs = graceSecs > 0 ? performance.now() + graceSecs * 1000 : Infinity;
@@ -60,6 +67,7 @@ export function startMockEngine(options: MockEngineOptions): MockEngine {
       while (server.open > 0 && performance.now() < deadlineMs) await Bun.sleep(5);
       for (const connection of connections) connection.close();
       metrics?.stop(true);
+      connector?.stop(true);
     },
   };
 }

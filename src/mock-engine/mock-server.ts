@@ -6,11 +6,12 @@ import { Engine } from "./engine.ts";
 import { apiError, internalError, PAUSED_NEW, PAUSED_RUNNING, tooManyRequests, type ApiError } from "./errors.ts";
 import { FaultSwitches, parseFault, type FaultKind } from "./faults.ts";
 import type { AnswerHead } from "./framing.ts";
-import { attach, Generation, type GenerationContext } from "./generation.ts";
+import { Generation, submitToQueue, type Admission, type GenerationContext } from "./generation.ts";
 import { parseGenerationRequest, type Api, type GenerationRequest } from "./generation-request.ts";
 import { parseFields } from "./json.ts";
 import { EngineMetrics } from "./metrics.ts";
 import type { MockEngineOptions } from "./options.ts";
+import { Rendezvous, prefillAdmission } from "./pd.ts";
 import { drawStreamFaults, StreamAnswer } from "./stream-answer.ts";
 import { WholeAnswer } from "./whole-answer.ts";
 
@@ -20,6 +21,7 @@ export class MockServer implements Controllable {
   readonly driver: EngineDriver;
   readonly metrics: EngineMetrics;
   readonly faults: FaultSwitches;
+  readonly rendezvous = new Rendezvous();
   readonly #context: GenerationContext;
   /** By response id. */
   readonly #active = new Map<string, Generation>();
@@ -32,24 +34,28 @@ export class MockServer implements Controllable {
   openStreams = 0;
   disconnected = 0;
   #staleMetrics: string | null = null;
+  /** Requests have come, gone or moved on. */
+  onLoadChange: () => void = () => {};
 
   constructor(options: MockEngineOptions) {
     const { timing } = options.preset;
     this.options = options;
-    this.engine = new Engine(options, timing);
+    this.engine = new Engine({ ...options, preemptionEnds: options.role === "decode" }, timing);
     this.driver = new EngineDriver(this.engine, options.timeScale);
+    this.driver.onSteps = () => this.onLoadChange();
     this.metrics = new EngineMetrics(this.engine);
     this.faults = new FaultSwitches(options.seed);
-    this.#context = { ...options, driver: this.driver, metrics: this.metrics, frontMs: timing.frontMs };
+    this.#context = {
+      ...options,
+      ...timing,
+      driver: this.driver,
+      metrics: this.metrics,
+      prefillOnly: options.role === "prefill",
+    };
   }
 
   get model(): string {
     return this.options.servedModelName ?? this.options.model;
-  }
-
-  get metricsOnApiPort(): boolean {
-    const { metricsPort, port } = this.options;
-    return metricsPort === null || metricsPort === port;
   }
 
   infer(api: Api, body: Buffer, reply: Reply): void {
@@ -202,9 +208,20 @@ export class MockServer implements Controllable {
       : new WholeAnswer(reply, request, head);
     const generation = new Generation(request, this.#context, answer);
     if (answer instanceof StreamAnswer) answer.onBroken = () => generation.abort();
-    attach(generation, reply, () => this.faults.get("ignore-disconnect") !== null);
+    reply.onGone = () => {
+      this.disconnected++;
+      if (this.faults.get("ignore-disconnect") === null) generation.abort();
+    };
     this.#track(generation, reply);
-    generation.start();
+    const admit = this.#admission(generation);
+    if (admit === null) generation.fail(internalError("disaggregate_info names no decode connector"));
+    else generation.start(admit);
+  }
+
+  #admission(generation: Generation): Admission | null {
+    const { role } = this.options;
+    if (role === "decode") return this.rendezvous.admit;
+    return role === "prefill" ? prefillAdmission(generation, submitToQueue) : submitToQueue;
   }
 
   #track(generation: Generation, reply: Reply): void {
@@ -216,6 +233,7 @@ export class MockServer implements Controllable {
       this.open--;
       if (stream) this.openStreams--;
       if (this.#active.get(id) === generation) this.#active.delete(id);
+      this.onLoadChange();
     };
   }
 }

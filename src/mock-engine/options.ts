@@ -119,13 +119,21 @@ export function parseCommandLine(args: readonly string[], env: Environment): Par
   });
   if (values["help"] === true) return { kind: "help" };
   const known = new Set<string>([...STRING_FLAGS.map(([name]) => name), ...BOOLEAN_FLAGS, ...REPEATED_FLAGS]);
-  const ignored = tokens.flatMap((token) => (token.kind === "option" && !known.has(token.name) ? [token.rawName] : []));
+  // A negative value of an unknown flag looks like a short one.
+  const ignored = tokens.flatMap((token) =>
+    token.kind === "option" && token.rawName.startsWith("--") && !known.has(token.name) ? [token.rawName] : [],
+  );
   return { kind: "run", options: buildOptions(new Flags(values), env), ignored };
 }
 
 /** Defaults with some options replaced: for tests and programs that start a mock inside themselves. */
 export function mockEngineOptions(overrides: Partial<MockEngineOptions>): MockEngineOptions {
   return { ...buildOptions(new Flags({}), {}), host: "127.0.0.1", port: 0, ...overrides };
+}
+
+/** `--metrics-port` absent or equal to `--port`. */
+export function metricsOnApiPort({ metricsPort, port }: MockEngineOptions): boolean {
+  return metricsPort === null || (metricsPort === port && port !== 0);
 }
 
 function buildOptions(flags: Flags, env: Environment): MockEngineOptions {

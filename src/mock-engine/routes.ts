@@ -3,6 +3,7 @@ import type { Reply } from "./connection.ts";
 import { controlAnswer } from "./control.ts";
 import { UNAUTHORIZED } from "./errors.ts";
 import type { MockServer } from "./mock-server.ts";
+import { metricsOnApiPort } from "./options.ts";
 import type { HttpRequest } from "./http-parser.ts";
 
 const JSON_TYPE = "application/json";
@@ -59,13 +60,18 @@ export function handleApi(server: MockServer, request: HttpRequest, reply: Reply
     reply.send(401, JSON_TYPE, UNAUTHORIZED.body);
     return;
   }
-  dispatch(MAIN[path] ?? (server.metricsOnApiPort ? METRICS[path] : undefined), server, request, reply);
+  dispatch(MAIN[path] ?? (metricsOnApiPort(server.options) ? METRICS[path] : undefined), server, request, reply);
 }
 
 /** The port of `--metrics-port`: also takes `/mock/...`, so that a refused API port can be opened again. */
 export function handleMetrics(server: MockServer, request: HttpRequest, reply: Reply): void {
   if (server.faults.get("freeze") !== null && !request.path.startsWith("/mock/")) return;
   dispatch(METRICS[request.path] ?? MOCK[request.path], server, request, reply);
+}
+
+/** The port of `--pd-comm-port`. */
+export function handleConnector(server: MockServer, request: HttpRequest, reply: Reply): void {
+  if (server.faults.get("freeze") === null) server.rendezvous.handle(request.path, request.body.toString(), reply);
 }
 
 function dispatch(route: Route | undefined, server: MockServer, request: HttpRequest, reply: Reply): void {

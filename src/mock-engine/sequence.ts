@@ -36,6 +36,8 @@ export class Sequence {
   generated = 0;
   cachedTokens = 0;
   preemptions = 0;
+  /** Pre-empted where that ends it (PD decode). */
+  rescheduled = false;
   lease: BlockLease = { cached: [], privateBlocks: 0 };
   /** First time in the batch; null before. */
   startedMs: number | null = null;

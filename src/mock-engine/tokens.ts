@@ -5,6 +5,10 @@
 
 export const BLOCK_TOKENS = 64;
 
+export function blocksFor(tokens: number): number {
+  return Math.ceil(tokens / BLOCK_TOKENS);
+}
+
 // In twentieths of a token, so that the sums stay whole numbers.
 const TOKEN_UNITS = 20;
 const ASCII_UNITS = 5;
