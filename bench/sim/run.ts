@@ -18,6 +18,7 @@ const HELP = `Usage: bun bench/sim/run.ts [options]
   --arrivals KIND        poisson (default), or trace: the trace's own gaps, scaled to the load
   --instances N          default 64
   --dispatchers N        threads that choose, default 8
+  --skew SHARE           how much more than the mean the busiest dispatcher gets, default 0
   --digest-age-ms MS     mean age of what one dispatcher knows of another, default 100
   --load SHARE           of what the fleet can do, default 0.9
   --requests N           default 60000
@@ -35,6 +36,7 @@ const { values } = parseArgs({
     arrivals: { type: "string", default: "poisson" },
     instances: { type: "string", default: "64" },
     dispatchers: { type: "string", default: "8" },
+    skew: { type: "string", default: "0" },
     "digest-age-ms": { type: "string", default: "100" },
     load: { type: "string", default: "0.9" },
     requests: { type: "string", default: "60000" },
@@ -71,7 +73,7 @@ function compare(name: string, trace: readonly TraceRow[]): void {
   const instances = Number(values.instances);
   const requestsPerMs = Number(values.load) * instances * capacityPerMs(engine, trace);
   console.log(
-    `\n${name}: ${instances} instances, ${values.dispatchers} dispatchers, digests ${values["digest-age-ms"]} ms old, ` +
+    `\n${name}: ${instances} instances, ${values.dispatchers} dispatchers (skew ${values.skew}), digests ${values["digest-age-ms"]} ms old, ` +
       `load ${values.load} (${(requestsPerMs * 1000).toFixed(0)} requests/s, ${values.arrivals})`,
   );
   console.log(`${"policy".padEnd(24)}  queued ms: p50     p99   TTFT ms: p50     p99   max/mean in flight`);
@@ -79,6 +81,7 @@ function compare(name: string, trace: readonly TraceRow[]): void {
     const spec: SimulationSpec = {
       instances,
       dispatchers: Number(values.dispatchers),
+      skew: Number(values.skew),
       digestAgeMs: Number(values["digest-age-ms"]),
       engine,
       trace,

@@ -22,6 +22,8 @@ const FULL_DIGEST_EVERY_MS = 1000;
 export interface SimulationSpec {
   readonly instances: number;
   readonly dispatchers: number;
+  /** Requests of the busiest dispatcher over those of the mean one, less 1; the others lie evenly between that and its mirror. */
+  readonly skew: number;
   /** Mean age of what one dispatcher knows of another. */
   readonly digestAgeMs: number;
   readonly engine: EngineShape;
@@ -74,7 +76,7 @@ class Simulation {
   #samples = 0;
   #failed = 0;
   #faultyWaitingMost = 0;
-  #endMs = 0;
+  #isOver = false;
 
   constructor(spec: SimulationSpec) {
     this.#spec = spec;
@@ -121,8 +123,8 @@ class Simulation {
     const gaps = arrivals === "trace" ? scaledGaps(trace, requestsPerMs) : null;
     const next = (count: number, now: number): void => {
       this.#dispatch(traceRow(trace, gaps === null ? randomIndex(this.#random, trace.length) : count), now, count);
-      this.#endMs = now;
-      if (count + 1 === requests) return;
+      this.#isOver = count + 1 === requests;
+      if (this.#isOver) return;
       const gap = gaps?.[count % gaps.length] ?? -Math.log(1 - this.#random()) / requestsPerMs;
       this.#events.add(now + gap, (at) => next(count + 1, at));
     };
@@ -161,7 +163,7 @@ class Simulation {
 
   /** Null when the omniscient one chooses. */
   #assign(row: TraceRow, now: number): Assignment | null {
-    const scheduler = this.#schedulers[randomIndex(this.#random, this.#spec.dispatchers)];
+    const scheduler = this.#schedulers[this.#drawDispatcher()];
     if (scheduler === undefined) return null;
     const shape = {
       role: "mixed",
@@ -173,6 +175,15 @@ class Simulation {
     const result = scheduler.assign(shape, NONE, now);
     if (!result.ok) throw new Error(`refused as ${result.refusal.kind}, wanted an assignment`);
     return result.assignment;
+  }
+
+  #drawDispatcher(): number {
+    const { dispatchers, skew } = this.#spec;
+    for (;;) {
+      const index = randomIndex(this.#random, dispatchers);
+      const place = dispatchers === 1 ? 0 : (2 * index) / (dispatchers - 1) - 1;
+      if (this.#random() * (1 + skew) < 1 + skew * place) return index;
+    }
   }
 
   #leastLoaded(): number {
@@ -194,7 +205,7 @@ class Simulation {
           for (const receiver of this.#schedulers) receiver.receive(digest, at);
         });
       }
-      if (now <= this.#endMs + digestAgeMs) this.#events.add(now + digestAgeMs, send);
+      if (!this.#isOver) this.#events.add(now + digestAgeMs, send);
     };
     this.#events.add((index * digestAgeMs) / dispatchers, send);
   }
@@ -209,7 +220,7 @@ class Simulation {
       if (fault !== undefined && now >= fault.atMs) {
         this.#faultyWaitingMost = Math.max(this.#faultyWaitingMost, this.#engineAt(fault.instance).waiting);
       }
-      if (now <= this.#endMs + SAMPLE_EVERY_MS) this.#sample(now + SAMPLE_EVERY_MS);
+      if (!this.#isOver) this.#sample(now + SAMPLE_EVERY_MS);
     });
   }
 

@@ -1,5 +1,5 @@
 /**
- * The load of one instance, as one dispatcher knows it (design of the signal: docs/scheduling.md):
+ * The load of one instance, as one dispatcher knows it:
  *
  *     (requests in flight + tokens pending prefill / 512 + foreign requests) / weight + penalty + warm-up
  *
@@ -38,11 +38,10 @@ export interface AccountContext {
 }
 
 /** What one request put on its instance. */
-export interface Charge {
+export interface Charge extends PendingTokens {
   readonly promptTokens: number;
   /** Tokens to prefill on the instance up to and including this request, when it was assigned. */
   readonly prefillTokens: number;
-  readonly pending: PendingTokens;
 }
 
 export class LoadAccount implements Candidate {
@@ -139,16 +138,18 @@ export class LoadAccount implements Candidate {
     this.#inFlight++;
     this.#promptTokens += promptTokens;
     this.#report.noteCount(this.requestCount, now);
-    return { promptTokens, prefillTokens, pending: this.#pending.add(uncachedTokens, expiresAt) };
+    const charge: Charge = { promptTokens, prefillTokens, tokens: uncachedTokens, expiresAt, next: null };
+    this.#pending.add(charge);
+    return charge;
   }
 
   /** Whether prefill tokens were still counted as pending. */
   prefilled(charge: Charge): boolean {
-    return this.#pending.giveBack(charge.pending);
+    return this.#pending.giveBack(charge);
   }
 
   giveBack(charge: Charge): void {
-    this.#pending.giveBack(charge.pending);
+    this.#pending.giveBack(charge);
     this.#inFlight--;
     this.#promptTokens -= charge.promptTokens;
   }

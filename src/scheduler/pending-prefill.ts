@@ -4,28 +4,31 @@
  * Expiry is evaluated when the sum is read.
  */
 
-/** Tokens of one request; `tokens` is 0 once given back. */
+/** Tokens of one request. */
 export interface PendingTokens {
+  /** 0 once given back. */
   tokens: number;
+  /** Infinity for streamed requests. */
   readonly expiresAt: number;
+  /** Next of those that expire; kept by PendingPrefill. */
   next: PendingTokens | null;
 }
 
 export class PendingPrefill {
   #tokens = 0;
-  /** Expiring ones in order of expiry; entries already given back stay until they are reached. */
+  /**
+   * Those that expire, oldest first. One that should expire before an older one waits for it, as its prefill does; those
+   * already given back stay until they are reached.
+   */
   #head: PendingTokens | null = null;
   #tail: PendingTokens | null = null;
 
-  /** `expiresAt` is Infinity for streamed requests. */
-  add(tokens: number, expiresAt: number): PendingTokens {
-    const entry: PendingTokens = { tokens, expiresAt: Math.max(expiresAt, this.#tail?.expiresAt ?? 0), next: null };
-    this.#tokens += tokens;
-    if (expiresAt === Infinity) return entry;
+  add(entry: PendingTokens): void {
+    this.#tokens += entry.tokens;
+    if (entry.expiresAt === Infinity) return;
     if (this.#tail === null) this.#head = entry;
     else this.#tail.next = entry;
     this.#tail = entry;
-    return entry;
   }
 
   /** Whether there was something left to give back. */
@@ -37,11 +40,15 @@ export class PendingPrefill {
   }
 
   at(now: number): number {
+    if (this.#head !== null) this.#expire(now);
+    return this.#tokens;
+  }
+
+  #expire(now: number): void {
     while (this.#head !== null && (this.#head.tokens === 0 || this.#head.expiresAt <= now)) {
       this.giveBack(this.#head);
       this.#head = this.#head.next;
       if (this.#head === null) this.#tail = null;
     }
-    return this.#tokens;
   }
 }

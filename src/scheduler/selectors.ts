@@ -63,16 +63,22 @@ export function leastOfSlice<C extends Candidate>(
   const total = candidates.length;
   const { start, size, limit } = slice;
   let offset = randomIndex(draw.random, size);
+  let index = (start + offset) % total;
   let best: C | null = null;
   let bestValue = Infinity;
   for (let read = Math.min(size, limit); read > 0; read--) {
-    const candidate = elementAt(candidates, (start + offset) % total);
+    const candidate = elementAt(candidates, index);
     const value = signal(candidate, draw.now);
     if (best === null || value < bestValue) {
       best = candidate;
       bestValue = value;
     }
-    if (++offset === size) offset = 0;
+    offset++;
+    index++;
+    if (offset === size) {
+      offset = 0;
+      index = start;
+    } else if (index === total) index = 0;
   }
   return best ?? elementAt(candidates, 0);
 }

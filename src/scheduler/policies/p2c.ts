@@ -10,7 +10,7 @@ import { elementAt, leastOfSlice, lesserOfTwo } from "../selectors.ts";
 import { mixedLoad } from "../signals.ts";
 
 /** Instances of the slice read for one request: bounds the cost when few dispatchers share thousands of instances. */
-const READ_LIMIT = 32;
+const READ_LIMIT = 16;
 /** Above this age of the digests the margin doubles: the others' figures are worth less. */
 const STALE_DIGEST_MS = 250;
 
