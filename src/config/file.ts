@@ -15,6 +15,7 @@ import type { YamlEntry, YamlNode } from "./yaml-document.ts";
 
 export interface FileValue {
   readonly option: Option;
+  /** As it stands in the file; the schema's own transformation is still to come. */
   readonly value: unknown;
   readonly position: Position;
 }
@@ -100,7 +101,7 @@ type Admission = { readonly kind: "admitted"; readonly value: unknown } | { read
 /** Holds a value of the right type against the option's schema. */
 function admit(option: Option, value: unknown, position: Position, reading: Reading): Admission {
   const parsed = option.schema.safeParse(value);
-  if (parsed.success) return { kind: "admitted", value: parsed.data };
+  if (parsed.success) return { kind: "admitted", value };
   if (!option.goKey) {
     reading.problems.push(problemAt(position, describeRefusal(option, value)));
     return { kind: "left-out" };

@@ -22,6 +22,7 @@ export interface Flag {
 
 export interface FlagValue {
   readonly flag: string;
+  /** Fits the option's schema, whose own transformation is still to come. */
   readonly value: unknown;
 }
 
@@ -114,7 +115,7 @@ function setOption(flag: Flag, option: Option, given: { text: string; value: unk
     const refusal = describeRefusal(option, given.value);
     return failure(`invalid value ${JSON.stringify(given.text)} for flag -${flag.name}: ${refusal}`);
   }
-  progress.values.set(option.path, { flag: `--${flag.name}`, value: parsed.data });
+  progress.values.set(option.path, { flag: `--${flag.name}`, value: given.value });
   return null;
 }
 

@@ -100,8 +100,8 @@ function mergeEnvironment(merging: Merging, env: Environment): void {
     if (text === undefined || text === "") continue;
     const converted = convertText(text, option.kind);
     const parsed = converted.kind === "value" ? option.schema.safeParse(converted.value) : null;
-    if (parsed?.success === true) {
-      set(merging, option, parsed.data, { source: "env", detail: option.variable });
+    if (parsed?.success === true && converted.kind === "value") {
+      set(merging, option, converted.value, { source: "env", detail: option.variable });
       continue;
     }
     const refusal =

@@ -96,9 +96,9 @@ export function jsonSchemaOf(schema: z.ZodType): Readonly<Record<string, unknown
 
 function unwrap(schema: z.ZodType): { inner: z.ZodType; meta: z.GlobalMeta } {
   const meta = schema.meta() ?? {};
-  if (!(schema instanceof z.ZodDefault)) return { inner: schema, meta };
-  const inner = schema.unwrap();
-  if (!(inner instanceof z.ZodType)) throw new Error("an option's default must stand around a schema of zod's classes");
+  const inner = schema instanceof z.ZodDefault ? schema.unwrap() : schema instanceof z.ZodPipe ? schema.in : null;
+  // What a default or a transformation stands around is of zod's classes, as is all that option-types.ts makes.
+  if (!(inner instanceof z.ZodType)) return { inner: schema, meta };
   const below = unwrap(inner);
   return { inner: below.inner, meta: { ...below.meta, ...meta } };
 }
