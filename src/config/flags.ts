@@ -3,7 +3,7 @@
  * first argument that is no flag. The flags themselves come from the schema, and from the Python router.
  */
 import { nearest } from "../lib/nearest.ts";
-import { describeRefusal } from "./explain.ts";
+import { describeRefusal, showValue } from "./explain.ts";
 import { IGNORED_FLAGS } from "./python-router.ts";
 import { OPTIONS } from "./schema.ts";
 import type { Option, OptionKind } from "./schema.ts";
@@ -112,8 +112,8 @@ function setOption(flag: Flag, option: Option, given: { text: string; value: unk
   if (given.text === "") return null;
   const parsed = option.schema.safeParse(given.value);
   if (!parsed.success) {
-    const refusal = describeRefusal(option, given.value);
-    return failure(`invalid value ${JSON.stringify(given.text)} for flag -${flag.name}: ${refusal}`);
+    const refusal = describeRefusal(option, given.value, parsed.error.issues);
+    return failure(`invalid value ${showValue(option, given.text)} for flag -${flag.name}: ${refusal}`);
   }
   progress.values.set(option.path, { flag: `--${flag.name}`, value: given.value });
   return null;

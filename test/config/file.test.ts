@@ -98,6 +98,13 @@ describe("mistakes that stop the start, in the Go program's words", () => {
   });
 });
 
+test("of a list, the item that is wrong is named", () => {
+  const source = "manager:\n  allow-cidrs: [10.0.0.0/8, nowhere]\n";
+  expect(read(source).problems.map(formatProblem)).toEqual([
+    'c.yaml:2:16: manager.allow-cidrs is "nowhere", wanted an address range like 10.0.0.0/8',
+  ]);
+});
+
 describe("what the Go program let pass becomes the default", () => {
   test.each([
     "server:\n  mode: prod\n",
