@@ -62,7 +62,7 @@ export function parseFlags(args: readonly string[]): FlagsResult {
     next++;
     if (arg === "--") break;
     const { name, inline } = splitFlag(arg);
-    if (name === "" || /^[-=]/.test(name)) return failure(`bad flag syntax: ${arg}`);
+    if (name === "" || name.startsWith("-")) return failure(`bad flag syntax: ${arg}`);
     const flag = FLAGS.get(name);
     if (flag === undefined) return name === "h" || name === "help" ? { kind: "help" } : unknownFlag(name);
     const text = inline ?? (flag.kind === "bool" ? "true" : args[next++]);
@@ -75,8 +75,7 @@ export function parseFlags(args: readonly string[]): FlagsResult {
 
 function splitFlag(arg: string): { name: string; inline: string | null } {
   const bare = arg.replace(/^--?/, "");
-  // As in Go, a name has at least one character: `--=x` is bad syntax.
-  const equals = bare.indexOf("=", 1);
+  const equals = bare.indexOf("=");
   return equals < 0 ? { name: bare, inline: null } : { name: bare.slice(0, equals), inline: bare.slice(equals + 1) };
 }
 
