@@ -30,7 +30,8 @@ export const registryOptions = z.object({
   "registration-token": text()
     .max(256)
     .default("")
-    .describe("Secret that clients of the registration port must name. Empty: none is asked for."),
+    .describe("Secret that clients of the registration port must name. Empty: none is asked for.")
+    .meta({ secret: true }),
   "registration-max-connections-per-address": count()
     .default(128)
     .describe("Connections to the registration port that one address may hold."),
