@@ -1,22 +1,9 @@
-/** Options of the section `manager` of config.yaml: the Go router's first, then ours. Durations in seconds, fractions allowed. */
+/**
+ * Options of the section `manager` of config.yaml: the Go router's first, then ours. Durations in seconds, fractions allowed.
+ * settings.ts turns them into what the code uses.
+ */
 import { z } from "zod";
 import { blockList } from "./addresses.ts";
-
-/** As in the Go router, 0 means the default; a negative count or time would mean nothing useful and is raised to the least. */
-const seconds = (fallback: number, describe: string) =>
-  z
-    .number()
-    .finite()
-    .default(fallback)
-    .transform((value) => (value > 0 ? value : fallback))
-    .describe(describe);
-const count = (fallback: number, describe: string) =>
-  z
-    .number()
-    .finite()
-    .default(fallback)
-    .transform((value) => (value === 0 ? fallback : Math.max(1, Math.trunc(value))))
-    .describe(describe);
 
 export const registryOptions = z.object({
   "register-path": z
@@ -25,14 +12,16 @@ export const registryOptions = z.object({
     .describe(
       "File of instances that are always part of the fleet (register.yaml), relative to the working directory; empty for none",
     ),
-  "health-failure-threshold": count(1, "Consecutive failed probes after which an instance is removed"),
-  "health-success-threshold": count(1, "Consecutive good probes that an instance needs to join"),
-  "health-check-timeout-secs": seconds(5, "Time limit of one probe, in seconds"),
-  "health-check-interval-secs": seconds(5, "Pause between two probes of an instance, in seconds"),
+  "health-failure-threshold": z
+    .number()
+    .default(1)
+    .describe("Consecutive failed probes after which an instance is removed"),
+  "health-success-threshold": z.number().default(1).describe("Consecutive good probes that an instance needs to join"),
+  "health-check-timeout-secs": z.number().default(5).describe("Time limit of one probe, in seconds"),
+  "health-check-interval-secs": z.number().default(5).describe("Pause between two probes of an instance, in seconds"),
   "health-check-endpoint": z
     .string()
     .default("/health")
-    .transform((path) => (path === "" ? "/health" : path.startsWith("/") ? path : `/${path}`))
     .describe("Path that is asked for a probe; healthy is status 200 and nothing else"),
   "registration-host": z
     .string()
@@ -53,19 +42,22 @@ export const registryOptions = z.object({
     .max(256)
     .default("")
     .describe("Secret that clients of the registration port must name; empty asks for none"),
-  "registration-max-connections-per-address": count(
-    128,
-    "Connections to the registration port that one address may hold",
-  ),
-  "lease-secs": seconds(
-    15,
-    "Time after which an instance registered over TCP is dropped when nothing is heard of it, in seconds",
-  ),
-  "heartbeat-secs": seconds(
-    3,
-    "Pause between two heartbeats that clients of the registration port are asked for, in seconds",
-  ),
-  "max-instances": count(4096, "Instances that the router knows at most; further ones are refused"),
+  "registration-max-connections-per-address": z
+    .number()
+    .default(128)
+    .describe("Connections to the registration port that one address may hold"),
+  "lease-secs": z
+    .number()
+    .default(15)
+    .describe("Time after which an instance registered over TCP is dropped when nothing is heard of it, in seconds"),
+  "heartbeat-secs": z
+    .number()
+    .default(3)
+    .describe("Pause between two heartbeats that clients of the registration port are asked for, in seconds"),
+  "max-instances": z
+    .number()
+    .default(4096)
+    .describe("Instances that the router knows at most; further ones are refused"),
   "saved-table-path": z
     .string()
     .default("")

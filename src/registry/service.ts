@@ -7,7 +7,6 @@ import type { ControlReply, ControlRequest } from "../fleet/control.ts";
 import type { InstanceId } from "../fleet/instance.ts";
 import type { FleetSnapshot } from "../fleet/snapshot.ts";
 import { REAL_TIMERS, type Timers } from "../registration/router-link.ts";
-import { type AddressRules, blockList } from "./addresses.ts";
 import { admit, type AdmissionRules, draftOfFields } from "./admission.ts";
 import type { RegistryCommand } from "./commands.ts";
 import { type Probe, Prober, probeOverHttp } from "./health.ts";
@@ -17,7 +16,8 @@ import type { RegistryOptions } from "./options.ts";
 import { Publisher } from "./publisher.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { apply } from "./registry.ts";
-import { type Answer, type Effect, emptyState, isListed, type RegistryRules, snapshotOf } from "./state.ts";
+import { registrationPort, type RegistrySettings, settingsOf } from "./settings.ts";
+import { type Answer, type Effect, emptyState, isListed, snapshotOf } from "./state.ts";
 import { StaticFleet } from "./static-fleet.ts";
 import { openTcpDoor, type TcpDoor } from "./tcp.ts";
 
@@ -65,6 +65,7 @@ export function createRegistry(options: RegistryOptions, surroundings: RegistryS
 
 class Service implements RegistryService {
   readonly #options: RegistryOptions;
+  readonly #settings: RegistrySettings;
   readonly #surroundings: RegistrySurroundings;
   readonly #log: RegistryLog;
   readonly #now: () => number;
@@ -75,7 +76,6 @@ class Service implements RegistryService {
   readonly #static: StaticFleet;
   readonly #waiting = new Map<InstanceId, ((joined: boolean) => void)[]>();
   readonly #stopClocks = new Set<() => void>();
-  readonly #addresses: Omit<AddressRules, "own">;
   readonly #ownAddresses: ReadonlySet<string>;
   readonly #observed = new RateLimit(OBSERVE_RATE);
   #state;
@@ -87,12 +87,12 @@ class Service implements RegistryService {
     this.#log = surroundings.log;
     this.#now = surroundings.now ?? (() => performance.now());
     this.#timers = surroundings.timers ?? REAL_TIMERS;
-    this.#state = emptyState(rulesOf(options));
-    this.#addresses = addressRulesOf(options);
+    this.#settings = settingsOf(options);
+    this.#state = emptyState(this.#settings.rules);
     const interfaces = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
     this.#ownAddresses = new Set(interfaces.map((item) => item.address));
-    const timeoutMs = options["health-check-timeout-secs"] * 1000;
-    this.#prober = new Prober(surroundings.probe ?? probeOverHttp, options["health-check-endpoint"], timeoutMs);
+    const { probePath, probeTimeoutMs } = this.#settings;
+    this.#prober = new Prober(surroundings.probe ?? probeOverHttp, probePath, probeTimeoutMs);
     this.#publisher = new Publisher(() => this.snapshot(), this.#now, this.#timers);
     const doorDeps = {
       apply: (command: RegistryCommand) => this.#apply(command),
@@ -113,6 +113,7 @@ class Service implements RegistryService {
   }
 
   async start(): Promise<void> {
+    for (const warning of this.#settings.warnings) this.#log.warn(warning);
     await this.#static.restore();
     await this.#static.load();
     this.#openTcpDoor();
@@ -120,7 +121,7 @@ class Service implements RegistryService {
       this.#apply({ kind: "tick" });
       this.#tcp?.tick();
     });
-    this.#every(this.#options["health-check-interval-secs"] * 1000, () => this.#probeAll());
+    this.#every(this.#settings.probeIntervalMs, () => this.#probeAll());
   }
 
   async stop(): Promise<void> {
@@ -237,12 +238,12 @@ class Service implements RegistryService {
           host,
           port: wanted.port,
           maxConnections: MAX_CONNECTIONS,
-          maxConnectionsPerAddress: this.#options["registration-max-connections-per-address"],
+          maxConnectionsPerAddress: this.#settings.maxConnectionsPerAddress,
         },
         {
           token: this.#options["registration-token"],
-          heartbeatMs: this.#options["heartbeat-secs"] * 1000,
-          leaseMs: this.#options["lease-secs"] * 1000,
+          heartbeatMs: this.#settings.heartbeatMs,
+          leaseMs: this.#settings.rules.leaseMs,
           apply: (command) => this.#apply(command),
           admit: (fields, peer) => admit(draftOfFields(fields), peer, this.#admissionRules()),
           log: this.#log,
@@ -264,7 +265,7 @@ class Service implements RegistryService {
   #admissionRules(): AdmissionRules {
     const ports = new Set([this.#surroundings.routerPort, this.#tcp?.address.port ?? 0]);
     const { splitwise } = this.#surroundings;
-    return { splitwise, addresses: { ...this.#addresses, own: { addresses: this.#ownAddresses, ports } } };
+    return { splitwise, addresses: { ...this.#settings.addresses, own: { addresses: this.#ownAddresses, ports } } };
   }
 
   #every(periodMs: number, action: () => void): void {
@@ -275,34 +276,4 @@ class Service implements RegistryService {
     });
     this.#stopClocks.add(stopClock);
   }
-}
-
-function rulesOf(options: RegistryOptions): RegistryRules {
-  const leaseMs = options["lease-secs"] * 1000;
-  return {
-    maxInstances: options["max-instances"],
-    leaseMs,
-    closedLeaseMs: Math.min(leaseMs, 5000),
-    failureThreshold: options["health-failure-threshold"],
-    successThreshold: options["health-success-threshold"],
-  };
-}
-
-function addressRulesOf(options: RegistryOptions): Omit<AddressRules, "own"> {
-  const cidrs = options["allow-cidrs"];
-  return {
-    denyMetadata: options["deny-link-local"],
-    allowLoopback: options["allow-loopback"],
-    allowed: cidrs.length === 0 ? null : blockList(cidrs),
-  };
-}
-
-/** `explicit`: the operator named it, so a busy port is an error. Null: switched off, or there is no port after the last one. */
-function registrationPort(
-  option: number,
-  routerPort: number,
-): { readonly port: number; readonly explicit: boolean } | null {
-  if (option > 0) return { port: option, explicit: true };
-  if (option === 0 || routerPort >= 65535) return null;
-  return { port: routerPort === 0 ? 0 : routerPort + 1, explicit: false };
 }
