@@ -57,6 +57,11 @@ export function routerBase(router: string): string {
   return router.startsWith("http://") || router.startsWith("https://") ? router : `http://${router}`;
 }
 
+/** Null: no further beat. */
+export function pauseAfterBeatMs(options: MockEngineOptions, registered: boolean): number | null {
+  return options.registerOnce && registered ? null : options.registerIntervalSecs * 1000;
+}
+
 export interface RegistrarDeps {
   /** Built anew for every beat. */
   readonly payload: () => Record<string, unknown>;
