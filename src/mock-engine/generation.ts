@@ -3,7 +3,7 @@
  * Ends by itself, by an abort, or when the client leaves; every way releases slot and blocks within a step.
  */
 import type { EngineDriver } from "./driver.ts";
-import type { ApiError } from "./errors.ts";
+import { notEnoughBlocks, type ApiError } from "./errors.ts";
 import type { GenerationRequest, Prompt } from "./generation-request.ts";
 import type { EngineMetrics } from "./metrics.ts";
 import { naturalLength, outputKey, textBetween, tokenAt, tokenIdsBetween, type OutputKey } from "./output.ts";
@@ -29,6 +29,8 @@ export interface GenerationContext {
   readonly transferMs: number;
   /** PD prefill: only the first token is generated here. */
   readonly prefillOnly: boolean;
+  /** PD decode, releases up to 2.5: a pre-emption is an error instead of `pd_reschedule`. */
+  readonly rescheduleFails: boolean;
 }
 
 /** How sequences get into the engine: directly, or after a PD hand-shake. */
@@ -108,6 +110,7 @@ export class Choice implements SequenceSink {
     this.aborted = sequence.aborted;
     this.rescheduled = sequence.rescheduled;
     this.context.metrics.finished(sequence, nowMs);
+    if (this.rescheduled && this.context.rescheduleFails) this.#generation.fail(notEnoughBlocks(this.requestId));
     this.#end();
   }
 

@@ -25,6 +25,9 @@ Examples
       the next three streams break after 20 events; {"kind":"none"} ends all faults
   curl -s localhost:8104/mock/state
       counters: received, running, waiting, queued, completed, aborted, open_streams, cached_tokens, ...
+  fd-router mock-engine --port 8105 --splitwise-role prefill --router 127.0.0.1:9000
+  fd-router mock-engine --port 8106 --splitwise-role decode --router 127.0.0.1:9000
+      a prefill/decode pair for a router in splitwise mode; the decode side waits for its prefill half as a real one does
 
 Flags of the real server (--flag value or --flag=value; others that it has are accepted and ignored)
   --host 0.0.0.0  --port 8000 (0: a free one)  --metrics-port P (default: on the API port)
@@ -44,7 +47,7 @@ Flags of the mock
   --advertise-host IP     host_ip to register with (default: 127.0.0.1 on a loopback host)
   --register-once         one successful POST /register, then none, as some releases do
   --register-interval-secs 5          0 floods, as releases before January 2026 did
-  --register-version 2.3|2.5|dev      fields of the payload (dev)
+  --register-version 2.3|2.5|dev      release whose payload and PD pre-emption it shows (dev)
   --registration HOST:PORT            msgpack registration; --registration-token TOKEN; --weight 1
   --fault KIND[:key=value,..]         repeatable; at run time POST the same as JSON to /mock/fault
 
@@ -52,6 +55,6 @@ Faults (count=K: the next K requests, share=P: that part of requests; {"kind":K,
 ${faults}
 
 Environment: CUDA_VISIBLE_DEVICES (device_ids), FD_ENABLE_MULTI_API_SERVER, FD_API_KEY, FD_LOG_DIR (writes api_server.log there).
-SIGTERM and SIGINT: the port closes, requests under way end, exit 0.
+SIGTERM and SIGINT: the port closes, requests under way end, exit 0; a second SIGTERM ends at once.
 `;
 }

@@ -53,6 +53,7 @@ export class MockServer implements Controllable {
       driver: this.driver,
       metrics: this.metrics,
       prefillOnly: options.role === "prefill",
+      rescheduleFails: options.payloadVersion !== "dev",
     };
   }
 

@@ -107,3 +107,18 @@ test("decode that runs out of blocks ends with pd_reschedule", async () => {
   expect(whole.choices[0].message.content).toStartWith(content + rest.choices[0].message.content);
   expect(rest.usage.prompt_tokens).toBe(9 + completion_token_ids.length);
 });
+
+test("up to release 2.5 that is an error", async () => {
+  startPair({ blocks: 12, maxModelLen: 4000, payloadVersion: "2.5" });
+  const calls = ["a", "b"].map((id) => {
+    const body = pdBody(id, { max_tokens: 500 });
+    void chat(prefill, body);
+    return chat(decode, body);
+  });
+  const answers = await Promise.all(
+    calls.map(async (call) => ({ status: (await call).status, text: await (await call).text() })),
+  );
+  const failed = answers.filter(({ status }) => status === 500);
+  expect(failed).toHaveLength(1);
+  expect(failed[0]?.text).toContain("decode not enough blocks, need to be rescheduled.");
+});
