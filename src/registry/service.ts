@@ -7,6 +7,7 @@ import type { ControlReply, ControlRequest } from "../fleet/control.ts";
 import type { InstanceId } from "../fleet/instance.ts";
 import type { FleetSnapshot } from "../fleet/snapshot.ts";
 import { REAL_TIMERS, type Timers } from "../registration/router-link.ts";
+import { type AddressRules, blockList } from "./addresses.ts";
 import { admit, type AdmissionRules, draftOfFields } from "./admission.ts";
 import type { RegistryCommand } from "./commands.ts";
 import { type Probe, Prober, probeOverHttp } from "./health.ts";
@@ -16,8 +17,7 @@ import type { RegistryOptions } from "./options.ts";
 import { Publisher } from "./publisher.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { apply } from "./registry.ts";
-import { registrationPort, type RegistrySettings, settingsOf } from "./settings.ts";
-import { type Answer, type Effect, emptyState, isListed, snapshotOf } from "./state.ts";
+import { type Answer, type Effect, emptyState, isListed, type RegistryRules, snapshotOf } from "./state.ts";
 import { StaticFleet } from "./static-fleet.ts";
 import { openTcpDoor, type TcpDoor } from "./tcp.ts";
 
@@ -65,7 +65,6 @@ export function createRegistry(options: RegistryOptions, surroundings: RegistryS
 
 class Service implements RegistryService {
   readonly #options: RegistryOptions;
-  readonly #settings: RegistrySettings;
   readonly #surroundings: RegistrySurroundings;
   readonly #log: RegistryLog;
   readonly #now: () => number;
@@ -76,6 +75,7 @@ class Service implements RegistryService {
   readonly #static: StaticFleet;
   readonly #waiting = new Map<InstanceId, ((joined: boolean) => void)[]>();
   readonly #stopClocks = new Set<() => void>();
+  readonly #addresses: Omit<AddressRules, "own">;
   readonly #ownAddresses: ReadonlySet<string>;
   readonly #observed = new RateLimit(OBSERVE_RATE);
   #state;
@@ -87,12 +87,14 @@ class Service implements RegistryService {
     this.#log = surroundings.log;
     this.#now = surroundings.now ?? (() => performance.now());
     this.#timers = surroundings.timers ?? REAL_TIMERS;
-    this.#settings = settingsOf(options);
-    this.#state = emptyState(this.#settings.rules);
+    this.#state = emptyState(rulesOf(options));
+    this.#addresses = addressRulesOf(options);
     const interfaces = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
     this.#ownAddresses = new Set(interfaces.map((item) => item.address));
-    const { probePath, probeTimeoutMs } = this.#settings;
-    this.#prober = new Prober(surroundings.probe ?? probeOverHttp, probePath, probeTimeoutMs);
+    const timeoutMs = options["health-check-timeout-secs"] * 1000;
+    const endpoint = options["health-check-endpoint"];
+    const probePath = endpoint.startsWith("/") ? endpoint : `/${endpoint}`;
+    this.#prober = new Prober(surroundings.probe ?? probeOverHttp, probePath, timeoutMs);
     this.#publisher = new Publisher(() => this.snapshot(), this.#now, this.#timers);
     const doorDeps = {
       apply: (command: RegistryCommand) => this.#apply(command),
@@ -113,7 +115,6 @@ class Service implements RegistryService {
   }
 
   async start(): Promise<void> {
-    for (const warning of this.#settings.warnings) this.#log.warn(warning);
     await this.#static.restore();
     await this.#static.load();
     this.#openTcpDoor();
@@ -121,7 +122,7 @@ class Service implements RegistryService {
       this.#apply({ kind: "tick" });
       this.#tcp?.tick();
     });
-    this.#every(this.#settings.probeIntervalMs, () => this.#probeAll());
+    this.#every(this.#options["health-check-interval-secs"] * 1000, () => this.#probeAll());
   }
 
   async stop(): Promise<void> {
@@ -238,12 +239,12 @@ class Service implements RegistryService {
           host,
           port: wanted.port,
           maxConnections: MAX_CONNECTIONS,
-          maxConnectionsPerAddress: this.#settings.maxConnectionsPerAddress,
+          maxConnectionsPerAddress: this.#options["registration-max-connections-per-address"],
         },
         {
           token: this.#options["registration-token"],
-          heartbeatMs: this.#settings.heartbeatMs,
-          leaseMs: this.#settings.rules.leaseMs,
+          heartbeatMs: this.#options["heartbeat-secs"] * 1000,
+          leaseMs: this.#options["lease-secs"] * 1000,
           apply: (command) => this.#apply(command),
           admit: (fields, peer) => admit(draftOfFields(fields), peer, this.#admissionRules()),
           log: this.#log,
@@ -265,7 +266,7 @@ class Service implements RegistryService {
   #admissionRules(): AdmissionRules {
     const ports = new Set([this.#surroundings.routerPort, this.#tcp?.address.port ?? 0]);
     const { splitwise } = this.#surroundings;
-    return { splitwise, addresses: { ...this.#settings.addresses, own: { addresses: this.#ownAddresses, ports } } };
+    return { splitwise, addresses: { ...this.#addresses, own: { addresses: this.#ownAddresses, ports } } };
   }
 
   #every(periodMs: number, action: () => void): void {
@@ -276,4 +277,34 @@ class Service implements RegistryService {
     });
     this.#stopClocks.add(stopClock);
   }
+}
+
+function rulesOf(options: RegistryOptions): RegistryRules {
+  const leaseMs = options["lease-secs"] * 1000;
+  return {
+    maxInstances: options["max-instances"],
+    leaseMs,
+    closedLeaseMs: Math.min(leaseMs, 5000),
+    failureThreshold: options["health-failure-threshold"],
+    successThreshold: options["health-success-threshold"],
+  };
+}
+
+function addressRulesOf(options: RegistryOptions): Omit<AddressRules, "own"> {
+  const cidrs = options["allow-cidrs"];
+  return {
+    denyMetadata: options["deny-link-local"],
+    allowLoopback: options["allow-loopback"],
+    allowed: cidrs.length === 0 ? null : blockList(cidrs),
+  };
+}
+
+/** `explicit`: the operator named it, so a busy port is an error. Null: switched off, or there is no port after the last one. */
+function registrationPort(
+  option: number,
+  routerPort: number,
+): { readonly port: number; readonly explicit: boolean } | null {
+  if (option > 0) return { port: option, explicit: true };
+  if (option === 0 || routerPort >= 65535) return null;
+  return { port: routerPort === 0 ? 0 : routerPort + 1, explicit: false };
 }
