@@ -1,5 +1,6 @@
 /** Command line of the mock: the real server's flags that mean something to a router, and the mock's own. Others are ignored. */
 import { parseArgs } from "node:util";
+import { suggest } from "../lib/nearest.ts";
 import { parseFaultFlag, type Fault } from "./faults.ts";
 import { BOOLEAN_FLAGS, Flags, REPEATED_FLAGS, splitCommas, STRING_FLAGS } from "./flags.ts";
 import { PRESETS, type Preset, type PresetName } from "./timing.ts";
@@ -79,7 +80,9 @@ export function parseCommandLine(args: readonly string[], env: Environment): Par
   const known = new Set<string>([...STRING_FLAGS.map(([name]) => name), ...BOOLEAN_FLAGS, ...REPEATED_FLAGS]);
   // A negative value of an unknown flag looks like a short one.
   const ignored = tokens.flatMap((token) =>
-    token.kind === "option" && token.rawName.startsWith("--") && !known.has(token.name) ? [token.rawName] : [],
+    token.kind === "option" && token.rawName.startsWith("--") && !known.has(token.name)
+      ? [token.rawName + suggest(token.name, known)]
+      : [],
   );
   return { kind: "run", options: buildOptions(new Flags(values), env), ignored };
 }

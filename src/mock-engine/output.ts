@@ -19,7 +19,7 @@ export function tokenAt(key: OutputKey, index: number): string {
   return VOCABULARY[tokenIdAt(key, index)] ?? " the";
 }
 
-export function tokenIdAt(key: OutputKey, index: number): number {
+function tokenIdAt(key: OutputKey, index: number): number {
   return mix(key ^ Math.imul(index + 1, 0x85ebca6b)) % VOCABULARY.length;
 }
 

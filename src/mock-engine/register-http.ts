@@ -53,7 +53,7 @@ export function registerPayload(options: MockEngineOptions, own: OwnAddress, pau
   return payload;
 }
 
-export function routerBase(router: string): string {
+function routerBase(router: string): string {
   return router.startsWith("http://") || router.startsWith("https://") ? router : `http://${router}`;
 }
 

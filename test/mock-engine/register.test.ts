@@ -107,6 +107,11 @@ describe("command line", () => {
     });
   });
 
+  test("what it ignores comes with what was probably meant", () => {
+    const parsed = parseCommandLine(["--time-scal", "5"], {});
+    expect(parsed).toMatchObject({ ignored: ['--time-scal; did you mean "time-scale"?'] });
+  });
+
   test("a preset sets slots and blocks, flags win over it", () => {
     expect(options("--preset moe-300b")).toMatchObject({ maxNumSeqs: 64, blocks: 2000 });
     expect(options("--preset moe-300b --num-gpu-blocks-override 99")).toMatchObject({ blocks: 99 });
