@@ -40,6 +40,7 @@ async function serve(config: Config, port: number, log: Logger): Promise<number>
       hostname: host,
       port,
       workers: workersOf(config),
+      splitwise: config.server.splitwise,
       seed: crypto.getRandomValues(new Uint32Array(1))[0] ?? 0,
       proxy: config.server,
       scheduler: config.scheduler,

@@ -8,6 +8,9 @@ import { judge } from "./outcome.ts";
 import type { RequestRecord } from "./record.ts";
 import { relay } from "./relay.ts";
 
+/** Names the choice to the client. */
+export const INSTANCE_HEADER = "x-router-instance";
+
 export interface Attempt {
   readonly assignment: Assignment;
   readonly body: Uint8Array;
@@ -30,7 +33,7 @@ export async function attempt(
     const forwarded = await forward(proxy.upstream, client, { instance, path: client.path, body });
     if (forwarded.kind === "answered") record.status = forwarded.answer.head.status;
     const result =
-      forwarded.kind === "answered" ? await relay(forwarded.answer, client, { assignment, record, proxy }) : forwarded;
+      forwarded.kind === "answered" ? await relay(forwarded.answer, client, { assignment, record, proxy, routerHeaders: [[INSTANCE_HEADER, instance.id]] }) : forwarded;
     switch (result.kind) {
       case "complete":
         outcome = judge(record.status, result.tail);

@@ -6,6 +6,7 @@
 import type { Assignment } from "../scheduler/assignment.ts";
 import type { UpstreamFailure } from "../upstream/failure.ts";
 import type { ProxyContext } from "./context.ts";
+import type { HeaderList } from "../upstream/response-head.ts";
 import type { Downstream } from "./downstream.ts";
 import type { Answer, AnswerBodyListener } from "./pending-answer.ts";
 import type { RequestRecord } from "./record.ts";
@@ -19,12 +20,11 @@ export type RelayResult =
 
 export interface Relayed {
   readonly assignment: Assignment;
+  /** Fields that name the choice; an instance cannot speak in the router's name. */
+  readonly routerHeaders: HeaderList;
   readonly record: RequestRecord;
   readonly proxy: ProxyContext;
 }
-
-/** Names the choice; an instance cannot speak in the router's name. */
-const INSTANCE_HEADER = "x-router-instance";
 
 const HOLD_BYTES = 64 * 1024;
 
@@ -64,7 +64,7 @@ class RelayListener implements AnswerBodyListener {
     const { head } = answer;
     this.#stream = head.mediaType === "text/event-stream";
     this.#hold = !this.#stream && head.framing.kind === "length" && head.framing.bytes <= HOLD_BYTES;
-    client.head(head.status, [...head.headers.filter(isForeign), [INSTANCE_HEADER, relayed.assignment.instance.id]]);
+    client.head(head.status, [...head.headers.filter(isForeign), ...relayed.routerHeaders]);
   }
 
   onData(chunk: Uint8Array): void {
@@ -142,5 +142,5 @@ class RelayListener implements AnswerBodyListener {
 const EMPTY = new Uint8Array(0);
 
 function isForeign([name]: readonly [string, string]): boolean {
-  return name.toLowerCase() !== INSTANCE_HEADER;
+  return !/^x-router-/i.test(name);
 }
