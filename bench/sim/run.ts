@@ -92,7 +92,7 @@ function compare(name: string, trace: readonly TraceRow[]): void {
         policy === "omniscient" ? policy : schedulerOptions.parse({ policy, "spill-margin": Number(values.margin) }),
       seed: Number(values.seed),
     };
-    console.log(row(policy, simulate(spec)));
+    console.log(line(policy, simulate(spec)));
   }
 }
 
@@ -105,9 +105,11 @@ function capacityPerMs(engine: EngineShape, trace: readonly TraceRow[]): number 
   return Math.min(1 / prefillMs, engine.slots / (prefillMs + decodeMs));
 }
 
-function row(policy: string, result: SimulationResult): string {
-  const cell = (sorted: Float64Array, share: number): string =>
-    (sorted[Math.floor((sorted.length - 1) * share)] ?? Number.NaN).toFixed(0).padStart(8);
+function line(policy: string, result: SimulationResult): string {
   const { queuedMs, ttftMs, imbalance } = result;
   return `${policy.padEnd(26)}${cell(queuedMs, 0.5)}${cell(queuedMs, 0.99)}        ${cell(ttftMs, 0.5)}${cell(ttftMs, 0.99)}   ${imbalance.toFixed(2).padStart(8)}`;
+}
+
+function cell(sorted: Float64Array, share: number): string {
+  return (sorted[Math.floor((sorted.length - 1) * share)] ?? Number.NaN).toFixed(0).padStart(8);
 }

@@ -1,6 +1,6 @@
 /** Digests carry absolute values: lost, late, doubled or out of order, they end in the same state (V04). */
 import { expect, test } from "bun:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import type { LoadDigest } from "../../src/fleet/digest.ts";
 import { Peers } from "../../src/scheduler/peers.ts";
 import { assigned, fleet, idOf, loadOf, schedulerOf } from "./support.ts";

@@ -18,6 +18,21 @@ function picks(scheduler: Scheduler, count: number, promptTokens = 100): Instanc
   return Array.from({ length: count }, () => assigned(scheduler, 0, { promptTokens }).instance.id);
 }
 
+/** How many an otherwise idle dispatcher of 8 sends to its two home instances before it leaves them. */
+function picksAtHome(now: number): number {
+  const scheduler = over(16, "p2c");
+  scheduler.setDispatchers(0, 8);
+  scheduler.receive({ dispatcher: "other", sequence: 1, full: true, loads: [] }, 0);
+  const home = new Set([idOf(0), idOf(1)]);
+  let count = 0;
+  while (count < 200 && home.has(assigned(scheduler, now, { promptTokens: 0 }).instance.id)) count++;
+  return count;
+}
+
+function report(running: number, waiting: number, ageMs = 0): LoadReport {
+  return { running, waiting, kvUsage: 0, ageMs };
+}
+
 const ids = (...numbers: number[]): InstanceId[] => numbers.map(idOf);
 
 describe("round_robin", () => {
@@ -89,8 +104,6 @@ describe("power_of_two", () => {
 });
 
 describe("fd_remote_metrics_score", () => {
-  const report = (running: number, waiting: number, ageMs = 0): LoadReport => ({ running, waiting, kvUsage: 0, ageMs });
-
   test("takes the lowest running + waiting × waiting-weight", () => {
     const reports = [report(2, 3), report(9, 0), report(0, 4)];
     for (const [weight, expected] of [
@@ -165,18 +178,9 @@ describe("p2c", () => {
   });
 
   test("doubles its margin when the digests are older than 250 ms", () => {
-    const spilt = (now: number): number => {
-      const scheduler = over(16, "p2c");
-      scheduler.setDispatchers(0, 8);
-      scheduler.receive({ dispatcher: "other", sequence: 1, full: true, loads: [] }, 0);
-      const home = new Set(ids(0, 1));
-      let count = 0;
-      while (count < 200 && home.has(assigned(scheduler, now, { promptTokens: 0 }).instance.id)) count++;
-      return count;
-    };
-    expect(spilt(0)).toBeGreaterThanOrEqual(2 * 4);
-    expect(spilt(0)).toBeLessThan(2 * 8);
-    expect(spilt(300)).toBeGreaterThanOrEqual(2 * 8);
+    expect(picksAtHome(0)).toBeGreaterThanOrEqual(2 * 4);
+    expect(picksAtHome(0)).toBeLessThan(2 * 8);
+    expect(picksAtHome(300)).toBeGreaterThanOrEqual(2 * 8);
   });
 
   test("is the default for every role", () => {
