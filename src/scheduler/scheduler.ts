@@ -52,6 +52,8 @@ export class Scheduler implements Dispatcher {
   /** Accounts of the instances in the snapshot, sorted by id. */
   #members: readonly LoadAccount[] = [];
   #pools = new Pools([], 0);
+  /** No instance warms up from then on. */
+  #warmUntil = -Infinity;
   #version = -1;
   #sequence = 0;
 
@@ -79,15 +81,16 @@ export class Scheduler implements Dispatcher {
     this.#version = snapshot.version;
     const warmUpMs = this.#options["warm-up-secs"] * 1000;
     const warming = rolesToWarmUp(snapshot.members, warmUpMs);
+    this.#warmUntil = warming.size > 0 ? now + warmUpMs : -Infinity;
     const members = snapshot.members.map((member) => {
       const account = this.#account(member);
       account.refresh(member, warming.has(member.instance.role) ? warmUpMs : 0, now);
       return account;
     });
-    this.#members = members.toSorted((a, b) => (a.instance.id < b.instance.id ? -1 : 1));
+    this.#setMembers(members);
+    this.#dropIdle();
     this.#pools = new Pools(this.#members, now);
     this.#peers.withdrawSilent(now);
-    this.#dropIdle();
     this.#averageLoads(now);
   }
 
@@ -164,24 +167,30 @@ export class Scheduler implements Dispatcher {
     return learning;
   }
 
+  /** Most snapshots bring the same accounts with other figures: then all stays as it is. */
+  #setMembers(members: readonly LoadAccount[]): void {
+    const current = new Set(this.#members);
+    if (members.length === current.size && members.every((account) => current.has(account))) return;
+    this.#members = members.toSorted((a, b) => (a.instance.id < b.instance.id ? -1 : 1));
+  }
+
+  /** Accounts of instances that left stay while they have requests. */
   #dropIdle(): void {
-    const members = new Set<LoadAccount>(this.#members);
+    if (this.#accounts.size === this.#members.length) return;
+    const members = new Set(this.#members);
     for (const [id, account] of this.#accounts) {
       if (!members.has(account) && account.inFlight === 0) this.#accounts.delete(id);
     }
     this.#peers.prune((id) => this.#accounts.has(id));
   }
 
+  /** Only new instances ask for the mean. */
   #averageLoads(now: number): void {
+    if (now >= this.#warmUntil) return;
     for (const role of ROLES) {
-      let sum = 0;
-      let count = 0;
-      for (const account of this.#members) {
-        if (account.instance.role !== role || account.state !== "ready") continue;
-        sum += account.countedLoad(now);
-        count++;
-      }
-      this.#roleLoads[role].mean = count === 0 ? 0 : sum / count;
+      const ready = this.#members.filter(({ instance, state }) => instance.role === role && state === "ready");
+      const sum = ready.reduce((total, account) => total + account.countedLoad(now), 0);
+      this.#roleLoads[role].mean = sum / Math.max(1, ready.length);
     }
   }
 }
@@ -192,13 +201,13 @@ function refuse(refusal: Refusal): AssignResult {
 
 /** Roles with new instances that do not make up most of the role: where nearly all are new, there is no load to be like. */
 function rolesToWarmUp(members: readonly FleetMember[], warmUpMs: number): ReadonlySet<Role> {
-  return new Set(
-    ROLES.filter((role) => {
-      const ready = members.filter(({ instance, state }) => instance.role === role && state === "ready");
-      const young = ready.filter(({ readyAgeMs }) => readyAgeMs < warmUpMs);
-      return young.length > 0 && young.length * 2 <= ready.length;
-    }),
-  );
+  const ready = members.filter(({ state }) => state === "ready");
+  const roles = new Set<Role>();
+  for (const [role, ofRole] of Map.groupBy(ready, ({ instance }) => instance.role)) {
+    const young = ofRole.filter(({ readyAgeMs }) => readyAgeMs < warmUpMs).length;
+    if (young > 0 && young * 2 <= ofRole.length) roles.add(role);
+  }
+  return roles;
 }
 
 /** The preferred ones that can take the request, else the fallback ones. */
