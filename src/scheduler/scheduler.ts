@@ -15,10 +15,15 @@ import type { RoleLoad } from "./load.ts";
 import { LoadAccount } from "./load.ts";
 import type { SchedulerOptions } from "./options.ts";
 import { Peers } from "./peers.ts";
+import type { PolicyName } from "./policies/index.ts";
 import { findPolicy } from "./policies/index.ts";
 import type { DispatcherView, Policy, PolicyContext } from "./policy.ts";
 import type { Pool } from "./pools.ts";
 import { Pools } from "./pools.ts";
+import { PrefixIndex } from "./prefix-index.ts";
+
+/** Bounds the memory of the prefix index to some 20 MB. */
+const MAX_PREFIX_BLOCKS = 200_000;
 
 export interface SchedulerContext {
   /** Unique among dispatchers, also of those that ended: digests carry it. */
@@ -41,6 +46,7 @@ export class Scheduler implements Dispatcher {
   readonly #options: SchedulerOptions;
   readonly #policies: Readonly<Record<Role, Policy>>;
   readonly #peers = new Peers();
+  readonly #prefixes: PrefixIndex;
   readonly #dispatchers: DispatcherView & { index: number; count: number };
   readonly #accounts = new Map<InstanceId, LoadAccount>();
   readonly #learning = new Map<string | null, ModelLearning>();
@@ -61,11 +67,17 @@ export class Scheduler implements Dispatcher {
     this.#name = name;
     this.#options = options;
     this.#dispatchers = { index: 0, count: 1, digestAgeMs: (now) => this.#peers.meanAgeMs(now) };
-    const context: PolicyContext = { random, settings: options, dispatchers: this.#dispatchers };
+    const evictionMins = options["eviction-duration-mins"];
+    this.#prefixes = new PrefixIndex({
+      maxBlocks: MAX_PREFIX_BLOCKS,
+      evictAfterMs: evictionMins < 0 ? Infinity : evictionMins * 60_000,
+    });
+    const dispatchers = this.#dispatchers;
+    const context: PolicyContext = { random, settings: options, dispatchers, prefixes: this.#prefixes };
     this.#policies = {
-      mixed: findPolicy(options.policy).create(context),
-      prefill: findPolicy(options["prefill-policy"]).create(context),
-      decode: findPolicy(options["decode-policy"]).create(context),
+      mixed: findPolicy(policyName(options, "mixed")).create(context),
+      prefill: findPolicy(policyName(options, "prefill")).create(context),
+      decode: findPolicy(policyName(options, "decode")).create(context),
     };
   }
 
@@ -73,6 +85,7 @@ export class Scheduler implements Dispatcher {
   setDispatchers(index: number, count: number): void {
     this.#dispatchers.index = index;
     this.#dispatchers.count = Math.max(1, count);
+    this.#prefixes.isShared = count > 1;
   }
 
   /** Takes over the fleet. Requests under way stay counted, also on instances that left; a new epoch starts from nothing. */
@@ -96,12 +109,19 @@ export class Scheduler implements Dispatcher {
 
   /** Another dispatcher's digest; its own is ignored. */
   receive(digest: LoadDigest, now: number): void {
-    if (digest.dispatcher !== this.#name) this.#peers.receive(digest, now);
+    if (digest.dispatcher === this.#name) return;
+    this.#peers.receive(digest, now);
+    for (const insert of digest.prefixes ?? []) this.#prefixes.receive(insert, now);
   }
 
   /** Another dispatcher ended, and its requests with it. */
   withdraw(dispatcher: string): void {
     this.#peers.withdraw(dispatcher);
+  }
+
+  /** How often the others want a digest: where each has few instances to itself, they depend more on each other. */
+  get digestPeriodMs(): number {
+    return this.#members.length < 4 * this.#dispatchers.count ? 10 : 50;
   }
 
   /** For the other dispatchers: what changed since the last one, null when nothing did. A full one is due every second. */
@@ -113,8 +133,15 @@ export class Scheduler implements Dispatcher {
       const load = account.tell(full, now);
       if (load !== null && (!full || load.inFlight > 0)) loads.push(load);
     }
-    if (loads.length === 0 && !full) return null;
-    return { dispatcher: this.#name, sequence: ++this.#sequence, full, loads };
+    const prefixes = this.#prefixes.takeUntold();
+    if (loads.length === 0 && prefixes.length === 0 && !full) return null;
+    const digest: LoadDigest = { dispatcher: this.#name, sequence: ++this.#sequence, full, loads };
+    return prefixes.length === 0 ? digest : { ...digest, prefixes };
+  }
+
+  /** Whether requests of the role want `prefixHashes`. */
+  readsPrefixes(role: Role): boolean {
+    return findPolicy(policyName(this.#options, role)).readsPrefixes === true;
   }
 
   assign(request: SchedulingRequest, excluded: ReadonlySet<InstanceId>, now: number): AssignResult {
@@ -147,7 +174,10 @@ export class Scheduler implements Dispatcher {
     const { id, model, role } = member.instance;
     const known = this.#accounts.get(id);
     if (known?.epoch === member.epoch) return known;
-    if (known !== undefined) this.#peers.voidInstance(id);
+    if (known !== undefined) {
+      this.#peers.voidInstance(id);
+      this.#prefixes.forget(id);
+    }
     // The old account stays with its requests, which settle there and touch nothing of the new process.
     const account = new LoadAccount(member, {
       peers: this.#peers.totals(id),
@@ -193,6 +223,10 @@ export class Scheduler implements Dispatcher {
       this.#roleLoads[role].mean = sum / Math.max(1, ready.length);
     }
   }
+}
+
+function policyName(options: SchedulerOptions, role: Role): PolicyName {
+  return role === "mixed" ? options.policy : options[`${role}-policy`];
 }
 
 function refuse(refusal: Refusal): AssignResult {

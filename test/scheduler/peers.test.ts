@@ -62,7 +62,7 @@ test("what lost digests said is made good by the next full one", () => {
 
 test("a dispatcher that ended takes its load with it, and so does one that fell silent", () => {
   const peers = new Peers();
-  peers.receive({ dispatcher: "one", sequence: 1, full: true, loads: [load(0, 3)] }, 0);
+  peers.receive({ dispatcher: "one", sequence: 1, full: true, loads: [load(0, 3)] }, 40);
   peers.receive({ dispatcher: "two", sequence: 1, full: true, loads: [load(0, 4), load(1, 1)] }, 50);
   peers.withdraw("one");
   expect(peers.totals(idOf(0)).requests).toBe(4);
@@ -101,6 +101,15 @@ test("a digest tells only what changed, and nothing when nothing did; a full one
     { id: idOf(0), inFlight: 0, pendingPrefillTokens: 0, promptTokens: 0 },
   ]);
   expect(scheduler.takeDigest(8, true)?.loads).toEqual([]);
+});
+
+test("digests are due every 50 ms, and every 10 ms where instances are few for the dispatchers", () => {
+  const scheduler = schedulerOf();
+  scheduler.update(fleet(32), 0);
+  scheduler.setDispatchers(0, 8);
+  expect(scheduler.digestPeriodMs).toBe(50);
+  scheduler.setDispatchers(0, 9);
+  expect(scheduler.digestPeriodMs).toBe(10);
 });
 
 test("another dispatcher's requests weigh like own ones, and its own digest is ignored", () => {
