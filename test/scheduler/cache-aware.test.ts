@@ -1,6 +1,7 @@
 /** Cache-aware policies, the index of prefixes that they read, and the hashes that the index is keyed by. */
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
+import type { LoadDigest } from "../../src/fleet/digest.ts";
 import type { InstanceId } from "../../src/fleet/instance.ts";
 import type { Assignment } from "../../src/scheduler/assignment.ts";
 import type { SchedulerOptions } from "../../src/scheduler/options.ts";
@@ -160,17 +161,15 @@ describe("cache_aware", () => {
   });
 
   test("knows what the other dispatchers sent", () => {
-    const [one, two] = [over(3, {}, 1), over(3, {}, 2)];
-    for (const scheduler of [one, two]) scheduler.setDispatchers(0, 2);
-    send(one, SMALL).settle(COMPLETED, 0);
-    const second = send(one, CAPITAL);
-    second.settle(COMPLETED, 0);
-    const busy = assigned(two, 0);
+    const one = over(3);
+    one.setDispatchers(0, 2);
+    const held = assigned(one, 0);
+    run(one, SMALL, 1);
+    held.settle(COMPLETED, 0);
     const digest = one.takeDigest(0, false);
     if (digest === null) throw new Error("no digest");
-    two.receive(digest, 0);
-    busy.settle(COMPLETED, 0);
-    run(two, CAPITAL, numberOf(second));
+    run(schedulerKnowing(null), SMALL, 0);
+    run(schedulerKnowing(digest), SMALL, 1);
   });
 
   test("expects nothing in the cache of a process that restarted", () => {
@@ -218,6 +217,12 @@ test("remote_cache_aware goes by the engines' own running counts", () => {
 function over(size: number, options: Partial<SchedulerOptions> = {}, seed = 1): Scheduler {
   const scheduler = schedulerOf({ ...byPolicy("cache_aware"), ...options }, seed);
   scheduler.update(fleet(size), 0);
+  return scheduler;
+}
+
+function schedulerKnowing(digest: LoadDigest | null): Scheduler {
+  const scheduler = over(3, {}, 2);
+  if (digest !== null) scheduler.receive(digest, 0);
   return scheduler;
 }
 
