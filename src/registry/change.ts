@@ -48,8 +48,8 @@ export class Change {
     if (this.#published === "no") this.#published = "later";
   }
 
-  probe(entry: Entry): void {
-    this.#effects.push({ kind: "probe", id: entry.instance.id });
+  probe(entry: Entry, again = true): void {
+    this.#effects.push({ kind: "probe", id: entry.instance.id, again });
   }
 
   settle(entry: Entry, joined: boolean): void {

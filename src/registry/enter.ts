@@ -72,7 +72,7 @@ function enterKnown(change: Change, known: Entry, admitted: Admitted, door: Door
   });
   if (isListed(known) && (changed || returns)) change.publish();
   if (changed) change.log("info", `Changed ${instance.role} instance: ${instance.id}`);
-  if (entry.health !== "ready") change.probe(entry);
+  if (entry.health !== "ready") change.probe(entry, entry.generation !== known.generation);
   return entry;
 }
 

@@ -180,7 +180,7 @@ class Service implements RegistryService {
         if (effect.urgent) this.#static.changed();
         return;
       case "probe":
-        this.#requestProbe(effect.id, true);
+        this.#requestProbe(effect.id, effect.again);
         return;
       case "revoke":
         this.#tcp?.revoke(effect.connection, effect.lease, effect.reason);

@@ -64,7 +64,8 @@ export interface RegistryState {
 export type Effect =
   /** The snapshot differs. Not urgent when only reported figures do. */
   | { readonly kind: "publish"; readonly urgent: boolean }
-  | { readonly kind: "probe"; readonly id: InstanceId }
+  /** `again`: a probe that is under way already may tell of the time before, so another one must follow it. */
+  | { readonly kind: "probe"; readonly id: InstanceId; readonly again: boolean }
   | { readonly kind: "revoke"; readonly connection: number; readonly lease: number; readonly reason: RevokeReason }
   /** The registration that was `joining` has been decided. */
   | { readonly kind: "settled"; readonly id: InstanceId; readonly joined: boolean }

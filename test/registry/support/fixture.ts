@@ -63,8 +63,8 @@ export interface Fixture {
   readonly probes: string[];
   /** Hosts and ports that do not answer their probe now. */
   readonly down: Set<string>;
-  request(method: string, path: string, body?: unknown, peer?: string): Promise<ControlReply>;
-  register(body: object, peer?: string): Promise<ControlReply>;
+  readonly request: (method: string, path: string, body?: unknown, peer?: string) => Promise<ControlReply>;
+  readonly register: (body: object, peer?: string) => Promise<ControlReply>;
 }
 
 export function createFixture(
