@@ -151,9 +151,9 @@ describe("opening", () => {
     new Peer("secret", guesses).hello("a");
     new Peer("secret", guesses).hello("b");
     expect(new Peer("secret", guesses).hello("secret").last).toMatchObject({ code: "rate_limited" });
-    const later = new Peer("secret", guesses);
-    later.now = 3000;
-    expect(later.hello("secret").last?.t).toBe("welcome");
+    const patient = new Peer("secret", guesses);
+    patient.now = 3000;
+    expect(patient.hello("secret").last?.t).toBe("welcome");
   });
 
   test("G25 an HTTP request gets one line and is closed", () => {
