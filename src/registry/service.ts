@@ -56,6 +56,7 @@ export interface RegistryService {
 
 const TICK_MS = 250;
 const MAX_CONNECTIONS = 1024;
+const ASLEEP_MS = 2000;
 /** Looks at one instance for the sake of failed requests, of which there may be thousands. */
 const OBSERVE_RATE = { burst: 1, perSecond: 2 };
 
@@ -126,9 +127,9 @@ class Service implements RegistryService {
 
   async stop(): Promise<void> {
     for (const stopClock of this.#stopClocks) stopClock();
+    this.#prober.stop();
     this.#tcp?.stop();
     this.#tcp = null;
-    this.#prober.stop();
     this.#publisher.stop();
     for (const id of this.#waiting.keys()) this.#settle(id, false);
     await this.#static.stop();
@@ -211,6 +212,11 @@ class Service implements RegistryService {
     // An evicted address fails every few seconds: not worth a line each time.
     const level = entry?.health === "gone" ? "debug" : "error";
     return (problem) => {
+      // Far over its limit: not the instance was slow but this process was asleep, and the answer may wait unread.
+      if (problem !== null && this.#now() - startedAt > this.#settings.probeTimeoutMs + ASLEEP_MS) {
+        this.#requestProbe(id, true);
+        return;
+      }
       if (problem !== null && problem !== "") this.#log[level](problem);
       this.#apply({ kind: "probed", id, generation, startedAt, healthy: problem === null });
     };

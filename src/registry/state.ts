@@ -59,6 +59,8 @@ export interface RegistryState {
   readonly version: number;
   /** Last number given out for generations, epochs and leases. */
   readonly lastNumber: number;
+  /** Of the last `tick`; null before the first. A gap shows that this process was asleep. */
+  readonly tickedAt: number | null;
 }
 
 export type Effect =
@@ -82,7 +84,7 @@ export interface Applied {
 }
 
 export function emptyState(rules: RegistryRules): RegistryState {
-  return { rules, entries: new Map(), version: 0, lastNumber: 0 };
+  return { rules, entries: new Map(), version: 0, lastNumber: 0, tickedAt: null };
 }
 
 /** Whether it is in the fleet: listed, counted and sent to the workers. */

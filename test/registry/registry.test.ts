@@ -254,6 +254,18 @@ describe("leases", () => {
     expect(fleet.shown()).toEqual({ [A]: "ready" });
   });
 
+  test("G20 D04 when the router itself was asleep, leases get time for the beats that wait unread", () => {
+    const fleet = new Driver().ready(A, tcp(1)).ready(B);
+    fleet.run({ kind: "tick" });
+    fleet.now = 60_000;
+    fleet.run({ kind: "tick" });
+    expect(fleet.shown()).toEqual({ [A]: "ready", [B]: "ready" });
+    const at = { id: A, lease: fleet.entry(A)?.lease?.number ?? 0 };
+    expect(fleet.run({ kind: "beat", at, figures: null }).answer.ok).toBe(true);
+    for (fleet.now = 61_000; fleet.now <= 75_000; fleet.now += 1000) fleet.run({ kind: "tick" });
+    expect(fleet.shown()).toEqual({ [B]: "ready" });
+  });
+
   test("a closed connection starts the last seconds of its leases and an early look", () => {
     const fleet = new Driver().ready(A, tcp(1)).ready(B, tcp(2));
     fleet.run({ kind: "disconnected", connection: 1 });

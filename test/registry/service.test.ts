@@ -91,6 +91,20 @@ describe("health monitor", () => {
     expect(shown(fixture)).toEqual({});
   });
 
+  test("G20 D04 a probe that outlasts its limit by far tells of our own sleep, and is repeated", async () => {
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const fixture = await started();
+    await fixture.register(at("10.0.0.1"));
+    fixture.answer = () => promise;
+    await fixture.clock.advance(5000);
+    fixture.answer = () => Promise.resolve(null);
+    fixture.clock.now += 60_000;
+    resolve("timed out");
+    await fixture.clock.advance(0);
+    expect(shown(fixture)).toEqual({ "10.0.0.1": "ready" });
+    expect(fixture.lines.filter((line) => line.startsWith("ERROR"))).toEqual([]);
+  });
+
   test("odd values are put right and named at start", async () => {
     const fixture = await started({
       "health-failure-threshold": -1,
