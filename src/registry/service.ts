@@ -7,9 +7,10 @@ import type { ControlReply, ControlRequest } from "../fleet/control.ts";
 import type { InstanceId } from "../fleet/instance.ts";
 import type { FleetSnapshot } from "../fleet/snapshot.ts";
 import { REAL_TIMERS, type Timers } from "../registration/router-link.ts";
-import { admit, type AdmissionRules, draftOfFields } from "./admission.ts";
+import { admit, type Admission, type AdmissionRules, type Draft, draftOfFields } from "./admission.ts";
 import type { RegistryCommand } from "./commands.ts";
 import { type Probe, Prober, probeOverHttp } from "./health.ts";
+import { resolveByDns, resolveHost, type ResolveName } from "./host-names.ts";
 import { HttpDoor } from "./http.ts";
 import type { RegistryLog } from "./log.ts";
 import type { RegistryOptions } from "./options.ts";
@@ -28,10 +29,11 @@ export interface RegistrySurroundings {
   /** Port that clients use; decides the automatic registration port, and nobody may register it. */
   readonly routerPort: number;
   readonly log: RegistryLog;
-  /** For tests: monotonic milliseconds, timers, and the probe. */
+  /** For tests: monotonic milliseconds, timers, the probe, the look-up of names. */
   readonly now?: () => number;
   readonly timers?: Timers;
   readonly probe?: Probe;
+  readonly resolve?: ResolveName;
 }
 
 export interface RegistryService {
@@ -103,13 +105,13 @@ class Service implements RegistryService {
     };
     this.#http = new HttpDoor({
       ...doorDeps,
-      admit: (draft, peer) => admit(draft, peer, this.#admissionRules()),
+      admit: (draft, peer) => this.#admit(draft, peer),
       isHealthy: async (id) => (await this.#prober.ask(id)) === null,
     });
     this.#static = new StaticFleet(options["register-path"], options["saved-table-path"], {
       ...doorDeps,
       timers: this.#timers,
-      admit: (draft) => admit(draft, null, this.#admissionRules()),
+      admit: (draft) => this.#admit(draft, null),
     });
   }
 
@@ -266,6 +268,12 @@ class Service implements RegistryService {
     if (this.#options["registration-token"] === "") {
       this.#log.warn("Registration is open to anyone who reaches the port (option registration-token)");
     }
+  }
+
+  async #admit(draft: Draft, peer: string | null): Promise<Admission> {
+    const resolve = this.#surroundings.resolve ?? resolveByDns;
+    const named = this.#options["allow-host-names"] ? await resolveHost(draft, resolve) : draft;
+    return admit(named, peer, this.#admissionRules());
   }
 
   #admissionRules(): AdmissionRules {

@@ -202,6 +202,26 @@ describe("addresses", () => {
     expect(await answerTo(mixed(8000, { version: "x".repeat(257) }))).toMatchObject({ code: 400 });
   });
 
+  test("B24 U31 a name is taken where that is allowed, and kept as its address", async () => {
+    const fixture = createFixture({ "allow-host-names": true });
+    const named = (host_ip: string): Promise<string> =>
+      fixture.register(mixed(8000, { host_ip })).then((reply) => reply.body);
+    fixture.resolve = (name) => Promise.resolve(name === "engine-1.local" ? ["10.0.0.7"] : []);
+    expect(await named("engine-1.local")).toContain("Register success");
+    expect(fixture.probes).toEqual(["http://10.0.0.7:8000/health"]);
+    expect(await named("unknown.local")).toContain("invalid host_ip: unknown.local");
+    for (const text of ["10.1", "0x0a.1", "a b", "a/b", "-", "a..b", "x".repeat(300)]) {
+      expect(await named(text)).toContain("invalid host_ip");
+    }
+  });
+
+  test("S01 S04 a name that leads to a forbidden address is refused", async () => {
+    const fixture = createFixture({ "allow-host-names": true });
+    fixture.resolve = () => Promise.resolve(["169.254.169.254"]);
+    const reply = await fixture.register(mixed(8000, { host_ip: "metadata.google.internal" }));
+    expect(reply.body).toContain("refused host_ip: 169.254.169.254");
+  });
+
   test("only addresses within allow-cidrs are taken when there are any", async () => {
     const { register } = createFixture({ "allow-cidrs": ["10.0.0.0/8", "fd12::/16"] });
     expect((await register(mixed(1, { host_ip: "10.9.9.9" }))).status).toBe(200);

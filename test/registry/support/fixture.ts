@@ -2,6 +2,7 @@
 import type { ControlReply } from "../../../src/fleet/control.ts";
 import type { Timers } from "../../../src/registration/router-link.ts";
 import type { Probe } from "../../../src/registry/health.ts";
+import type { ResolveName } from "../../../src/registry/host-names.ts";
 import { registryOptions } from "../../../src/registry/options.ts";
 import { createRegistry, type RegistryService } from "../../../src/registry/service.ts";
 
@@ -66,6 +67,8 @@ export interface Fixture {
   readonly down: Set<string>;
   /** How probes end; by default as `down` says. */
   answer: Probe;
+  /** By default no name is known. */
+  resolve: ResolveName;
   readonly request: (method: string, path: string, body?: unknown, peer?: string) => Promise<ControlReply>;
   readonly register: (body: object, peer?: string) => Promise<ControlReply>;
 }
@@ -85,6 +88,7 @@ export function createFixture(
     log: { debug: line("DEBUG"), info: line("INFO"), warn: line("WARN"), error: line("ERROR") },
     now: () => clock.now,
     timers: clock,
+    resolve: (name) => fixture.resolve(name),
     probe: (url, timeoutMs) => {
       probes.push(url);
       return fixture.answer(url, timeoutMs);
@@ -102,6 +106,7 @@ export function createFixture(
     probes,
     down,
     request,
+    resolve: (name) => Promise.reject(new Error(`${name} is not known`)),
     answer: (url) => Promise.resolve(down.has(new URL(url).host) ? "" : null),
     register: (body, peer) => request("POST", "/register", body, peer),
   };
