@@ -16,11 +16,12 @@ import type { RegistryLog } from "./log.ts";
 import type { RegistryOptions } from "./options.ts";
 import { Publisher } from "./publisher.ts";
 import { RateLimit } from "./rate-limit.ts";
+import { openRegistrationPort } from "./registration-port.ts";
 import { apply } from "./registry.ts";
-import { registrationPort, type RegistrySettings, settingsOf } from "./settings.ts";
+import { type RegistrySettings, settingsOf } from "./settings.ts";
 import { type Answer, type Effect, emptyState, isListed, snapshotOf } from "./state.ts";
 import { StaticFleet } from "./static-fleet.ts";
-import { openTcpDoor, type TcpDoor } from "./tcp.ts";
+import type { TcpDoor } from "./tcp.ts";
 
 /** What the registry must know of the router around it. */
 export interface RegistrySurroundings {
@@ -57,7 +58,6 @@ export interface RegistryService {
 }
 
 const TICK_MS = 250;
-const MAX_CONNECTIONS = 1024;
 const ASLEEP_MS = 2000;
 /** Looks at one instance for the sake of failed requests, of which there may be thousands. */
 const OBSERVE_RATE = { burst: 1, perSecond: 2 };
@@ -106,7 +106,7 @@ class Service implements RegistryService {
     this.#http = new HttpDoor({
       ...doorDeps,
       admit: (draft, peer) => this.#admit(draft, peer),
-      isHealthy: async (id) => (await this.#prober.ask(id)) === null,
+      isHealthy: (id) => this.#isHealthy(id),
     });
     this.#static = new StaticFleet(options["register-path"], options["saved-table-path"], {
       ...doorDeps,
@@ -119,7 +119,12 @@ class Service implements RegistryService {
     for (const warning of this.#settings.warnings) this.#log.warn(warning);
     await this.#static.restore();
     await this.#static.load();
-    this.#openTcpDoor();
+    this.#tcp = openRegistrationPort(this.#options, this.#settings, this.#surroundings.routerPort, {
+      apply: (command) => this.#apply(command),
+      admit: (fields, peer) => admit(draftOfFields(fields), peer, this.#admissionRules()),
+      log: this.#log,
+      now: this.#now,
+    });
     this.#every(TICK_MS, () => {
       this.#apply({ kind: "tick" });
       this.#tcp?.tick();
@@ -224,6 +229,12 @@ class Service implements RegistryService {
     };
   }
 
+  async #isHealthy(id: InstanceId): Promise<boolean> {
+    const problem = await this.#prober.ask(id);
+    if (problem !== null && problem !== "") this.#log.error(problem);
+    return problem === null;
+  }
+
   #joined(id: InstanceId): Promise<boolean> {
     return new Promise((resolve) => {
       this.#waiting.set(id, [...(this.#waiting.get(id) ?? []), resolve]);
@@ -234,40 +245,6 @@ class Service implements RegistryService {
     const waiting = this.#waiting.get(id) ?? [];
     this.#waiting.delete(id);
     for (const resolve of waiting) resolve(joined);
-  }
-
-  #openTcpDoor(): void {
-    const wanted = registrationPort(this.#options["registration-port"], this.#surroundings.routerPort);
-    if (wanted === null) return;
-    const host = this.#options["registration-host"];
-    try {
-      this.#tcp = openTcpDoor(
-        {
-          host,
-          port: wanted.port,
-          maxConnections: MAX_CONNECTIONS,
-          maxConnectionsPerAddress: this.#settings.maxConnectionsPerAddress,
-        },
-        {
-          token: this.#options["registration-token"],
-          heartbeatMs: this.#settings.heartbeatMs,
-          leaseMs: this.#settings.rules.leaseMs,
-          apply: (command) => this.#apply(command),
-          admit: (fields, peer) => admit(draftOfFields(fields), peer, this.#admissionRules()),
-          log: this.#log,
-          now: this.#now,
-        },
-      );
-    } catch (error) {
-      const text = `cannot listen for registrations on ${host}:${wanted.port}: ${error instanceof Error ? error.message : String(error)}`;
-      if (wanted.explicit) throw new Error(text, { cause: error });
-      this.#log.warn(`${text}; going on without (option registration-port)`);
-      return;
-    }
-    this.#log.info(`Listening for registrations on ${host}:${this.#tcp.address.port}`);
-    if (this.#options["registration-token"] === "") {
-      this.#log.warn("Registration is open to anyone who reaches the port (option registration-token)");
-    }
   }
 
   async #admit(draft: Draft, peer: string | null): Promise<Admission> {

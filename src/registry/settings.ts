@@ -68,13 +68,3 @@ type CountKey =
   | "health-failure-threshold"
   | "health-success-threshold"
   | "registration-max-connections-per-address";
-
-/** `explicit`: the operator named it, so a busy port is an error. Null: switched off, or there is no port after the last one. */
-export function registrationPort(
-  option: number,
-  routerPort: number,
-): { readonly port: number; readonly explicit: boolean } | null {
-  if (option > 0) return { port: option, explicit: true };
-  if (option === 0 || routerPort >= 65535) return null;
-  return { port: routerPort === 0 ? 0 : routerPort + 1, explicit: false };
-}

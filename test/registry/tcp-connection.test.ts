@@ -250,6 +250,13 @@ describe("leases over a connection", () => {
     expect(peer.register(2).last).toMatchObject({ t: "registered", seq: 2 });
   });
 
+  test("a refusal is short enough for its client, and a flood of them for the log", () => {
+    const peer = new Peer().hello();
+    for (let seq = 1; seq <= 100; seq++) peer.register(seq, 8000, { host_ip: "x".repeat(256) });
+    expect(peer.last).toMatchObject({ t: "error", seq: 100, code: "invalid_instance" });
+    expect(peer.log).toHaveLength(20);
+  });
+
   test("orders about a lease of somebody else are refused", () => {
     const peer = new Peer().hello();
     expect(peer.say({ t: "drain", seq: 1, lease: 77 }).last).toMatchObject({ seq: 1, code: "unknown_lease" });
