@@ -8,7 +8,7 @@ import type { EngineFigures } from "./commands.ts";
  * `joining`: not yet seen healthy, not offered. `suspect`: missed a probe. `gone`: evicted, but probed on, since it may come back
  * without saying so. An instance that nothing keeps any more is not in the table at all.
  */
-export type Health = "joining" | "ready" | "suspect" | "gone";
+type Health = "joining" | "ready" | "suspect" | "gone";
 
 export interface Lease {
   /** Unique for the life of the router. */
@@ -97,7 +97,7 @@ export function snapshotOf(state: RegistryState, now: number): FleetSnapshot {
     .values()
     .filter(isListed)
     .map((entry) => memberOf(entry, now));
-  return { version: state.version, members: [...members] };
+  return Object.freeze({ version: state.version, members: Object.freeze([...members]) });
 }
 
 function memberOf(entry: Entry, now: number): FleetMember {
