@@ -12,7 +12,7 @@ import { type Answer, type Entry, isListed } from "./state.ts";
 
 export interface HttpDoorDeps {
   readonly apply: (command: RegistryCommand) => Answer;
-  readonly admit: (draft: Draft, peer: string) => Admission;
+  readonly admit: (draft: Draft, peer: string) => Promise<Admission>;
   /** Resolves once it is decided whether a joining instance is in. */
   readonly joined: (id: InstanceId) => Promise<boolean>;
   readonly entries: () => Iterable<Entry>;
@@ -65,7 +65,7 @@ export class HttpDoor {
       log.error(`Failed to unmarshal register request JSON: ${printable(parsed.problem)}`);
       return message(400, `Invalid InstanceInfo JSON format: ${parsed.problem}`);
     }
-    const admission = this.#deps.admit(parsed.draft, request.peer);
+    const admission = await this.#deps.admit(parsed.draft, request.peer);
     if (!admission.ok) return this.#refuse(400, admission.problem);
     const answer = this.#deps.apply({ kind: "register", admitted: admission.admitted, door: { kind: "http" } });
     if (!answer.ok) return this.#refuse(503, answer.message);
