@@ -1,0 +1,120 @@
+/** argv -> checked options, help text, or one message that names the flag and the value. Called by the commands launch and agent. */
+import { z } from "zod";
+import { type Flag, parseArguments } from "./arguments.ts";
+import { type GroupOptions, groupOptions, type LaunchOptions, launchOptions } from "./options.ts";
+
+const ESTABLISHED: ReadonlySet<string> = new Set([
+  "ports",
+  "num-servers",
+  "metrics-ports",
+  "controller-ports",
+  "args",
+  "help",
+]);
+
+export type ReadOptions =
+  | { readonly kind: "options"; readonly launch: LaunchOptions; readonly group: GroupOptions }
+  | { readonly kind: "help"; readonly text: string }
+  | { readonly kind: "problem"; readonly message: string };
+
+export function readOptions(argv: readonly string[]): ReadOptions {
+  const parsed = parseArguments(argv, [
+    ...flagsOf(groupOptions),
+    ...flagsOf(launchOptions),
+    flag("args", true),
+    flag("help", false),
+  ]);
+  if (parsed.kind === "problem") return parsed;
+  if (parsed.kind === "help") return { kind: "help", text: helpText() };
+  const launch = check(launchOptions, parsed.values);
+  if (launch.kind === "problem") return launch;
+  const group = check(groupOptions, parsed.values);
+  if (group.kind === "problem") return group;
+  const stray = [...parsed.values.keys()].find((name) => Object.hasOwn(groupOptions.shape, name));
+  if (launch.value.fleet !== undefined && (stray !== undefined || parsed.rest !== null)) {
+    return {
+      kind: "problem",
+      message: `--${stray ?? "args"}: not together with --fleet; wanted in ${launch.value.fleet}`,
+    };
+  }
+  return {
+    kind: "options",
+    launch: launch.value,
+    group: { ...group.value, name: "server", args: parsed.rest ?? [], logFolder: "", env: {} },
+  };
+}
+
+/** The values of one schema among those given, checked; the first issue becomes the message. */
+export function check<T extends z.ZodObject>(
+  schema: T,
+  values: ReadonlyMap<string, string | true>,
+): { readonly kind: "value"; readonly value: z.infer<T> } | { readonly kind: "problem"; readonly message: string } {
+  const input: Record<string, unknown> = {};
+  const numeric = new Set(properties(schema).flatMap(([name, property]) => (isNumeric(property) ? [name] : [])));
+  for (const [name, value] of values) {
+    if (!Object.hasOwn(schema.shape, name)) continue;
+    input[name] = numeric.has(name) && typeof value === "string" && value.trim() !== "" ? Number(value) : value;
+  }
+  const result = schema.safeParse(input);
+  if (result.success) return { kind: "value", value: result.data };
+  const [issue] = result.error.issues;
+  const name = String(issue?.path[0]);
+  return { kind: "problem", message: `--${name} ${String(values.get(name))}: ${issue?.message ?? "invalid"}` };
+}
+
+export function flagsOf(schema: z.ZodObject): readonly Flag[] {
+  return properties(schema).map(([name, property]) => flag(name, property.type !== "boolean"));
+}
+
+/** One line a flag, defaults and units from the schema. */
+export function describeFlags(schema: z.ZodObject): string {
+  return properties(schema)
+    .map(([name, property]) => {
+      const head = property.type === "boolean" ? `--${name}` : `--${name} ${name.endsWith("-secs") ? "SECS" : "VALUE"}`;
+      return `  ${head.padEnd(32)}${property.description ?? ""}${shownDefault(property.default)}`;
+    })
+    .join("\n");
+}
+
+function shownDefault(initial: unknown): string {
+  return (typeof initial === "string" && initial !== "off") || typeof initial === "number"
+    ? ` (default ${initial})`
+    : "";
+}
+
+function helpText(): string {
+  return [
+    "Usage: fd-router launch [flags] --args [arguments of every server]",
+    "       fd-router launch --fleet fleet.yaml [flags]",
+    "",
+    "Starts a fleet of FastDeploy servers as multi_api_server does, watches over it and registers it with a router.",
+    "",
+    "The servers:",
+    describeFlags(groupOptions),
+    `  ${"--args ...".padEnd(32)}Arguments of every server: takes the rest of the line`,
+    "",
+    "The launcher:",
+    describeFlags(launchOptions),
+    "",
+  ].join("\n");
+}
+
+const propertySchema = z.object({
+  type: z.string().optional(),
+  description: z.string().optional(),
+  default: z.unknown().optional(),
+});
+type Property = z.infer<typeof propertySchema>;
+
+function properties(schema: z.ZodObject): readonly (readonly [string, Property])[] {
+  const json = z.toJSONSchema(schema, { io: "input" });
+  return Object.entries(json.properties ?? {}).map(([name, property]) => [name, propertySchema.parse(property)]);
+}
+
+function isNumeric(property: Property): boolean {
+  return property.type === "number" || property.type === "integer";
+}
+
+function flag(name: string, takesValue: boolean): Flag {
+  return { name, takesValue, established: ESTABLISHED.has(name) };
+}
