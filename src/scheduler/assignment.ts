@@ -48,8 +48,7 @@ export type Refusal =
   | { readonly kind: "saturated" };
 
 export type AssignResult =
-  | { readonly ok: true; readonly assignment: Assignment }
-  | { readonly ok: false; readonly refusal: Refusal };
+  { readonly ok: true; readonly assignment: Assignment } | { readonly ok: false; readonly refusal: Refusal };
 
 /** The scheduler as the proxy sees it. */
 export interface Dispatcher {

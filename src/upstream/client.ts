@@ -1,0 +1,93 @@
+/**
+ * The pooled HTTP/1.1 client behind the router: one per worker thread. proxy/forward.ts sends through it, the demo's load generator too.
+ * Why not `fetch`: one HTTP thread and 256 requests a process, 64 idle connections, the answer's head held back (docs/performance.md).
+ */
+import { ConnectionPool } from "./connection-pool.ts";
+import { Exchange, type AnswerListener, type Clocks, type ExchangeHost, type UpstreamRequest } from "./exchange.ts";
+import type { Origin } from "./origin.ts";
+
+export interface UpstreamClientOptions extends Clocks {
+  /** Idle connections kept per instance. */
+  readonly maxIdleConnections: number;
+  /** An idle connection older than this is closed; keep it below the engine's own limit (5 s with uvicorn). */
+  readonly keepAliveMs: number;
+}
+
+/** How often clocks and idle connections are looked at: their resolution. */
+const SWEEP_MS = 250;
+
+export class UpstreamClient implements ExchangeHost {
+  readonly clocks: Clocks;
+  readonly #options: UpstreamClientOptions;
+  readonly #now: () => number;
+  readonly #pools = new Map<string, ConnectionPool>();
+  readonly #exchanges = new Set<Exchange>();
+  readonly #sweeper: Timer;
+  #opened = 0;
+
+  /** `now` in milliseconds on a monotonic clock. */
+  constructor(options: UpstreamClientOptions, now: () => number = () => performance.now()) {
+    this.#options = options;
+    this.clocks = options;
+    this.#now = now;
+    this.#sweeper = setInterval(() => this.sweep(), SWEEP_MS);
+    this.#sweeper.unref();
+  }
+
+  send(request: UpstreamRequest, listener: AnswerListener): Exchange {
+    const exchange = new Exchange(this, request, listener);
+    this.#exchanges.add(exchange);
+    exchange.start();
+    return exchange;
+  }
+
+  get openExchanges(): number {
+    return this.#exchanges.size;
+  }
+
+  /** Connections opened so far. */
+  get connectionsOpened(): number {
+    return this.#opened;
+  }
+
+  /** Drops the pools of all other instances: called when the fleet changes. */
+  retain(urls: ReadonlySet<string>): void {
+    for (const [url, pool] of this.#pools) {
+      if (urls.has(url)) continue;
+      pool.closeAll();
+      this.#pools.delete(url);
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#sweeper);
+    for (const exchange of this.#exchanges) exchange.abort();
+    this.retain(new Set());
+  }
+
+  sweep(): void {
+    const now = this.#now();
+    for (const exchange of this.#exchanges) exchange.checkClocks(now);
+    for (const pool of this.#pools.values()) pool.closeOlderThan(now - this.#options.keepAliveMs);
+  }
+
+  now(): number {
+    return this.#now();
+  }
+
+  pool(origin: Origin): ConnectionPool {
+    const known = this.#pools.get(origin.url);
+    if (known !== undefined) return known;
+    const pool = new ConnectionPool(this.#options.maxIdleConnections);
+    this.#pools.set(origin.url, pool);
+    return pool;
+  }
+
+  ended(exchange: Exchange): void {
+    this.#exchanges.delete(exchange);
+  }
+
+  connected(): void {
+    this.#opened++;
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * One TCP connection to an instance: writes a request with back-pressure, hands on what is received.
+ * It carries one exchange at a time (its `user`); between two it lies in connection-pool.ts.
+ */
+import type { Socket } from "bun";
+import type { Origin } from "./origin.ts";
+
+/** Who has the connection now. */
+export interface ConnectionUser {
+  onBytes(bytes: Buffer): void;
+  /** The peer closed, or the socket broke. Nothing follows. */
+  onClosed(detail: string): void;
+}
+
+export class Connection {
+  readonly #socket: Socket<Connection>;
+  #user: ConnectionUser | null = null;
+  #unsent: Uint8Array[] = [];
+  #open = true;
+  #paused = false;
+  /** Exchanges that it has carried to their end. */
+  exchanges = 0;
+  /** When it was put back into the pool, on the client's clock. */
+  idleSince = 0;
+  /** Told when the connection ends while nobody uses it. */
+  onIdleClose: ((connection: Connection) => void) | null = null;
+
+  constructor(socket: Socket<Connection>) {
+    this.#socket = socket;
+    socket.data = this;
+  }
+
+  get open(): boolean {
+    return this.#open;
+  }
+
+  use(user: ConnectionUser): void {
+    this.#user = user;
+  }
+
+  /** Ends the use: what still comes belongs to nobody. A connection in the pool is never paused (bun-limits trap 7). */
+  release(): void {
+    this.#user = null;
+    this.resume();
+  }
+
+  send(head: string, body: Uint8Array): void {
+    const headBytes = head.length;
+    // One write for what fits into one segment burst; a larger body is not copied.
+    if (body.length <= 64 * 1024) {
+      const joined = Buffer.allocUnsafe(headBytes + body.length);
+      joined.write(head, 0, headBytes, "latin1");
+      joined.set(body, headBytes);
+      this.#write(joined);
+    } else {
+      this.#write(Buffer.from(head, "latin1"));
+      this.#write(body);
+    }
+  }
+
+  pause(): void {
+    if (this.#paused || this.#user === null) return;
+    this.#paused = true;
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#socket.resume();
+  }
+
+  /** Closes at once; the user is not told. */
+  destroy(): void {
+    this.#user = null;
+    if (!this.#open) return;
+    this.#open = false;
+    this.#socket.terminate();
+  }
+
+  received(bytes: Buffer): void {
+    // Bytes that no request asked for: the connection cannot be trusted (faults.md U14).
+    if (this.#user === null) this.#end("unrequested bytes");
+    else this.#user.onBytes(bytes);
+  }
+
+  drained(): void {
+    const waiting = this.#unsent;
+    this.#unsent = [];
+    for (const bytes of waiting) this.#write(bytes);
+  }
+
+  closed(detail: string): void {
+    this.#end(detail);
+  }
+
+  #end(detail: string): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#socket.terminate();
+    const user = this.#user;
+    this.#user = null;
+    if (user !== null) user.onClosed(detail);
+    else this.onIdleClose?.(this);
+  }
+
+  #write(bytes: Uint8Array): void {
+    if (this.#unsent.length > 0) {
+      this.#unsent.push(bytes);
+      return;
+    }
+    const written = this.#socket.write(bytes);
+    if (written < bytes.length) this.#unsent.push(written > 0 ? bytes.subarray(written) : bytes);
+  }
+}
+
+/** Opens a connection. Rejects when it is refused; a late success after `signal` fired is closed again. */
+export async function connect(origin: Origin): Promise<Connection> {
+  const socket = await Bun.connect<Connection>({
+    hostname: origin.host,
+    port: origin.port,
+    tls: origin.tls,
+    socket: HANDLERS,
+  });
+  socket.setNoDelay(true);
+  socket.setKeepAlive(true, 30_000);
+  return new Connection(socket);
+}
+
+const HANDLERS = {
+  binaryType: "buffer" as const,
+  data(socket: Socket<Connection>, bytes: Buffer): void {
+    socket.data.received(bytes);
+  },
+  drain(socket: Socket<Connection>): void {
+    socket.data?.drained();
+  },
+  end(socket: Socket<Connection>): void {
+    socket.data?.closed("closed by the instance");
+  },
+  close(socket: Socket<Connection>): void {
+    socket.data?.closed("closed");
+  },
+  error(socket: Socket<Connection>, error: Error): void {
+    socket.data?.closed(errorCode(error));
+  },
+  // Without this handler a refused connection is logged as an unhandled error.
+  connectError(): void {},
+};
+
+/** `ECONNREFUSED` and the like: never the message, which holds the address. */
+export function errorCode(error: unknown): string {
+  if (error instanceof Error && "code" in error && typeof error.code === "string") return error.code;
+  return "connection error";
+}

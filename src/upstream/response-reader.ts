@@ -1,0 +1,122 @@
+/**
+ * Reads one answer from a byte stream, for any way the bytes are split: interim answers, head, body, end.
+ * It knows no socket: connection.ts feeds it, an exchange listens.
+ */
+import { ChunkedDecoder } from "./chunked-decoder.ts";
+import { readResponseHead, type ResponseHead } from "./response-head.ts";
+
+const HEAD_END = Buffer.from("\r\n\r\n");
+const MAX_HEAD_BYTES = 64 * 1024;
+const MAX_INTERIM_ANSWERS = 16;
+
+export interface ResponseListener {
+  onHead(head: ResponseHead): void;
+  /** A part of the body without its framing; a view that stays valid. */
+  onData(chunk: Uint8Array): void;
+}
+
+/** `more`: not complete yet. `done`: complete. `broken`: not a valid answer. */
+export type ReadState = { readonly kind: "more" | "done" } | { readonly kind: "broken"; readonly problem: string };
+
+const MORE: ReadState = { kind: "more" };
+const DONE: ReadState = { kind: "done" };
+
+export class ResponseReader {
+  #listener: ResponseListener | null = null;
+  #head: ResponseHead | null = null;
+  #partialHead: Buffer | null = null;
+  #interimAnswers = 0;
+  #left = 0;
+  #surplus = false;
+  #sawByte = false;
+  readonly #decoder = new ChunkedDecoder();
+  readonly #emit = (payload: Uint8Array): void => this.#listener?.onData(payload);
+
+  start(listener: ResponseListener): void {
+    this.#listener = listener;
+    this.#head = null;
+    this.#partialHead = null;
+    this.#interimAnswers = 0;
+    this.#surplus = false;
+    this.#sawByte = false;
+  }
+
+  /** The connection can carry another exchange: asked after `done`. */
+  get reusable(): boolean {
+    return this.#head?.keepAlive === true && !this.#surplus;
+  }
+
+  /** Any byte of this answer has come. */
+  get sawByte(): boolean {
+    return this.#sawByte;
+  }
+
+  feed(bytes: Buffer): ReadState {
+    this.#sawByte = true;
+    let rest = bytes;
+    while (this.#head === null) {
+      if (this.#partialHead !== null) {
+        rest = Buffer.concat([this.#partialHead, rest]);
+        this.#partialHead = null;
+      }
+      const end = rest.indexOf(HEAD_END);
+      if (end > MAX_HEAD_BYTES || (end < 0 && rest.length > MAX_HEAD_BYTES)) {
+        return broken(`head is longer than ${MAX_HEAD_BYTES} bytes`);
+      }
+      if (end < 0) {
+        this.#partialHead = rest;
+        return MORE;
+      }
+      const problem = this.#takeHead(rest.toString("latin1", 0, end));
+      if (problem !== null) return broken(problem);
+      rest = rest.subarray(end + 4);
+      if (this.#head === null && rest.length === 0) return MORE;
+    }
+    return this.#feedBody(this.#head, rest);
+  }
+
+  /** The peer closed the connection: is the answer complete? */
+  close(): ReadState {
+    if (this.#head?.framing.kind === "close") return DONE;
+    return broken(this.#head === null ? "connection closed in the head" : "connection closed in the body");
+  }
+
+  #takeHead(text: string): string | null {
+    const result = readResponseHead(text);
+    if (!result.ok) return result.problem;
+    const { head } = result;
+    if (head.status === 101) return "101 without an upgrade request";
+    if (head.status < 200)
+      return ++this.#interimAnswers > MAX_INTERIM_ANSWERS ? `more than ${MAX_INTERIM_ANSWERS} interim answers` : null;
+    this.#head = head;
+    if (head.framing.kind === "length") this.#left = head.framing.bytes;
+    else if (head.framing.kind === "chunked") this.#decoder.reset();
+    this.#listener?.onHead(head);
+    return null;
+  }
+
+  #feedBody(head: ResponseHead, bytes: Buffer): ReadState {
+    switch (head.framing.kind) {
+      case "length": {
+        if (bytes.length > this.#left) this.#surplus = true;
+        const body = this.#surplus ? bytes.subarray(0, this.#left) : bytes;
+        this.#left -= body.length;
+        if (body.length > 0) this.#emit(body);
+        return this.#left === 0 ? DONE : MORE;
+      }
+      case "chunked": {
+        const used = this.#decoder.decode(bytes, 0, this.#emit);
+        if (used < 0) return broken("chunked coding is malformed");
+        if (used < bytes.length) this.#surplus = true;
+        return this.#decoder.done ? DONE : MORE;
+      }
+      case "close":
+        if (bytes.length > 0) this.#emit(bytes);
+        return MORE;
+    }
+  }
+}
+
+function broken(problem: string): ReadState {
+  return { kind: "broken", problem };
+}
