@@ -18,7 +18,7 @@ export async function launch(argv: readonly string[]): Promise<number> {
     return 0;
   }
   if (read.kind === "problem") return refuse(read.message);
-  return launchGroups([read.group], read.launch);
+  return launchGroups(read.groups, read.launch);
 }
 
 async function launchGroups(groups: readonly GroupOptions[], options: LaunchOptions): Promise<number> {

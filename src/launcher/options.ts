@@ -31,7 +31,7 @@ const deviceList = z
     return z.NEVER;
   });
 
-const words = z.union([z.string(), z.array(z.union([z.string(), z.number()]))]).transform((value, context) => {
+export const words = z.union([z.string(), z.array(z.union([z.string(), z.number()]))]).transform((value, context) => {
   if (typeof value !== "string") return value.map(String);
   const split = splitWords(value);
   if (split.ok) return split.words;

@@ -19,7 +19,7 @@ export function planFleet(groups: readonly GroupOptions[], host: HostFacts, free
   const ports = new PortPlan(freePorts, groups);
   const notes: string[] = [];
   try {
-    const units = groups.flatMap((options) => planGroup(options, host, ports, notes));
+    const units = groups.flatMap((options) => named(options, () => planGroup(options, host, ports, notes)));
     ports.refuseDuplicates();
     return { ok: true, plan: { units, claims: ports.claims, folders: foldersOf(units), notes } };
   } catch (error) {
@@ -32,6 +32,16 @@ export function planFleet(groups: readonly GroupOptions[], host: HostFacts, free
 export function freePortsWanted(groups: readonly GroupOptions[]): number {
   const perServer = 3 + 3 + 16; // API, metrics, controller; the engine's queues; RDMA, one a GPU
   return groups.reduce((sum, group) => sum + group["num-servers"] * perServer, 0);
+}
+
+/** A group of a fleet file says which one it is when it complains. */
+function named<T>(options: GroupOptions, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof PlanProblem) || options.logFolder === "") throw error;
+    throw new PlanProblem(`group ${options.name}: ${error.message}`, { cause: error });
+  }
 }
 
 function planGroup(options: GroupOptions, host: HostFacts, ports: PortPlan, notes: string[]): readonly UnitPlan[] {

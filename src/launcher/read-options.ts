@@ -1,6 +1,7 @@
 /** argv -> checked options, help text, or one message that names the flag and the value. Called by the commands launch and agent. */
 import { z } from "zod";
-import { type Flag, parseArguments } from "./arguments.ts";
+import { type Arguments, type Flag, parseArguments } from "./arguments.ts";
+import { readFleetFile } from "./fleet-file.ts";
 import { type GroupOptions, groupOptions, type LaunchOptions, launchOptions } from "./options.ts";
 
 const ESTABLISHED: ReadonlySet<string> = new Set([
@@ -13,7 +14,7 @@ const ESTABLISHED: ReadonlySet<string> = new Set([
 ]);
 
 export type ReadOptions =
-  | { readonly kind: "options"; readonly launch: LaunchOptions; readonly group: GroupOptions }
+  | { readonly kind: "options"; readonly launch: LaunchOptions; readonly groups: readonly GroupOptions[] }
   | { readonly kind: "help"; readonly text: string }
   | { readonly kind: "problem"; readonly message: string };
 
@@ -26,30 +27,41 @@ export function readOptions(argv: readonly string[]): ReadOptions {
   ]);
   if (parsed.kind === "problem") return parsed;
   if (parsed.kind === "help") return { kind: "help", text: helpText() };
-  const launch = check(launchOptions, parsed.values);
-  if (launch.kind === "problem") return launch;
-  const group = check(groupOptions, parsed.values);
-  if (group.kind === "problem") return group;
-  const stray = [...parsed.values.keys()].find((name) => Object.hasOwn(groupOptions.shape, name));
-  if (launch.value.fleet !== undefined && (stray !== undefined || parsed.rest !== null)) {
-    return {
-      kind: "problem",
-      message: `--${stray ?? "args"}: not together with --fleet; wanted in ${launch.value.fleet}`,
-    };
-  }
-  return {
-    kind: "options",
-    launch: launch.value,
-    group: { ...group.value, name: "server", args: parsed.rest ?? [], logFolder: "", env: {} },
-  };
+  return parsed.values.has("fleet") ? readFleet(parsed) : readOneGroup(parsed);
 }
 
-/** The values of one schema among those given, checked; the first issue becomes the message. */
+type Given = Extract<Arguments, { readonly kind: "given" }>;
+
+function readOneGroup({ values, rest }: Given): ReadOptions {
+  const launch = check(launchOptions, values);
+  if (launch.kind === "problem") return launch;
+  const group = check(groupOptions, values);
+  if (group.kind === "problem") return group;
+  const only = { ...group.value, name: "server", args: rest ?? [], logFolder: "", env: {} };
+  return { kind: "options", launch: launch.value, groups: [only] };
+}
+
+/** Flags go before what the file says. */
+function readFleet({ values, rest }: Given): ReadOptions {
+  const path = String(values.get("fleet"));
+  const ofGroup = [...values.keys()].find((name) => Object.hasOwn(groupOptions.shape, name));
+  if (ofGroup !== undefined || rest !== null) {
+    return { kind: "problem", message: `--${ofGroup ?? "args"}: not together with --fleet; wanted in ${path}` };
+  }
+  const file = readFleetFile(path);
+  if (!file.ok) return { kind: "problem", message: file.problems.join("\n") };
+  const launch = check(launchOptions, values, file.given);
+  if (launch.kind === "problem") return launch;
+  return { kind: "options", launch: launch.value, groups: file.groups };
+}
+
+/** The values of one schema among those given, checked, over `defaults`; the first issue becomes the message. */
 export function check<T extends z.ZodObject>(
   schema: T,
   values: ReadonlyMap<string, string | true>,
+  defaults: Readonly<Record<string, unknown>> = {},
 ): { readonly kind: "value"; readonly value: z.infer<T> } | { readonly kind: "problem"; readonly message: string } {
-  const input: Record<string, unknown> = {};
+  const input: Record<string, unknown> = { ...defaults };
   const numeric = new Set(properties(schema).flatMap(([name, property]) => (isNumeric(property) ? [name] : [])));
   for (const [name, value] of values) {
     if (!Object.hasOwn(schema.shape, name)) continue;
