@@ -5,6 +5,7 @@ import type { FleetPlan } from "./fleet-plan.ts";
 export function describePlan(plan: FleetPlan): string {
   const lines = plan.notes.map((note) => `# ${note}`);
   for (const folder of plan.folders) lines.push(joinWords(["mkdir", "-p", folder]));
+  if (plan.router !== null) lines.push("# router", joinWords(plan.router.command));
   for (const unit of plan.units) {
     const size = unit.servers.length;
     lines.push(`# ${unit.name}: ${size === 1 ? "1 server" : `${size} servers, restarted together`}`);

@@ -3,6 +3,8 @@ import type { RegistrationFields } from "../registration/messages.ts";
 
 export interface FleetPlan {
   readonly units: readonly UnitPlan[];
+  /** That of `--with-router`. */
+  readonly router: ServerPlan | null;
   /** Ports that the user chose: they must be free before anything starts. */
   readonly claims: readonly PortClaim[];
   /** Folders to create before anything starts. */

@@ -9,6 +9,9 @@ import { splitWords } from "./command-words.ts";
 const MAX_SERVERS = 1024;
 const secs = (): z.ZodNumber => z.number().min(0).max(86_400);
 
+/** In place of `--registration-token`, which every user of the host can see; the router reads the same one. */
+export const TOKEN_VARIABLE = "FD_ROUTER_MANAGER_REGISTRATION_TOKEN";
+
 /** `auto`: free ports are chosen; `off`: none (written -1, as FastDeploy does). */
 export type PortList = readonly number[] | "auto" | "off";
 
@@ -90,7 +93,11 @@ export const launchOptions = z.object({
   python: z.string().min(1).default("python").describe("Python interpreter that has FastDeploy"),
   router: address.optional().describe("HTTP address of the router to register with, HOST:PORT"),
   registration: address.optional().describe("Its registration address (default: the router's port + 1)"),
-  "registration-token": z.string().min(1).optional().describe("Shared secret of the registration channel"),
+  "registration-token": z
+    .string()
+    .min(1)
+    .optional()
+    .describe(`Shared secret of the registration channel (better: ${TOKEN_VARIABLE} in the environment)`),
   "advertise-host": z.string().min(1).optional().describe("Address of this host as the router reaches it"),
   "with-router": z.boolean().default(false).describe("Start the router as well, on --router (default 0.0.0.0:9000)"),
   "router-args": words.default([]).describe("More arguments of that router, in quotes"),

@@ -21,7 +21,7 @@ export function planFleet(groups: readonly GroupOptions[], host: HostFacts, free
   try {
     const units = groups.flatMap((options) => named(options, () => planGroup(options, host, ports, notes)));
     ports.refuseDuplicates();
-    return { ok: true, plan: { units, claims: ports.claims, folders: foldersOf(units), notes } };
+    return { ok: true, plan: { units, router: null, claims: ports.claims, folders: foldersOf(units), notes } };
   } catch (error) {
     if (error instanceof PlanProblem) return { ok: false, message: error.message };
     throw error;

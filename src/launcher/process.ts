@@ -31,7 +31,13 @@ export interface StartOptions {
 /** Throws when the program cannot be started. */
 export function startServer(server: ServerPlan, options: StartOptions): ServerProcess {
   const child = Bun.spawn([...options.tie, ...server.command], {
-    env: { ...process.env, ...server.environment, ...markEnvironment(options.launchId, server.name) },
+    // A pipe makes Python hold lines back for long.
+    env: {
+      PYTHONUNBUFFERED: "1",
+      ...process.env,
+      ...server.environment,
+      ...markEnvironment(options.launchId, server.name),
+    },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",

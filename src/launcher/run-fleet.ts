@@ -1,53 +1,43 @@
 /** Runs a planned fleet: wires the real processes, clock, router and output to the supervisor, and signals to what they mean. Called by launch.ts. */
 import { mkdirSync } from "node:fs";
 import { selfCommand } from "../lib/self-command.ts";
-import { BoundedWriter } from "./bounded-writer.ts";
-import type { FleetPlan } from "./fleet-plan.ts";
+import type { FleetPlan, ServerPlan } from "./fleet-plan.ts";
 import { probeHealth, scrapeLoad } from "./health.ts";
-import { startKeeper } from "./keeper.ts";
+import { type Keeper, startKeeper } from "./keeper.ts";
 import type { LaunchOptions } from "./options.ts";
-import { createOutput } from "./output.ts";
 import { parentDeathTie } from "./parent-death.ts";
+import { pidFileOf, writePidFile } from "./pid-file.ts";
 import { startServer } from "./process.ts";
-import { NO_ROUTER } from "./router-link.ts";
-import { type SupervisedUnit, Supervisor } from "./supervise.ts";
+import { connectRouter, NO_ROUTER } from "./router-link.ts";
+import { openShow, type Show } from "./show.ts";
+import { serveStatus } from "./status.ts";
+import { type SupervisedUnit, Supervisor, type SupervisorDeps } from "./supervise.ts";
 import type { UnitLimits } from "./unit.ts";
 
 const TICK_MS = 50;
 const PROGRESS_MS = 15_000;
-/** What a dead server leaves behind gets this long to end by itself. */
 const SWEEP_GRACE_MS = 5000;
 
 /** Resolves with the exit code. `releasePorts` is called right before the first server starts. */
 export async function runFleet(plan: FleetPlan, options: LaunchOptions, releasePorts: () => void): Promise<number> {
-  const launchId = crypto.randomUUID();
-  const writer = new BoundedWriter(Bun.stdout.writer());
-  const output = createOutput({
-    writer,
-    colour: process.stdout.isTTY,
-    serverNames: plan.units.flatMap((unit) => unit.servers.map((server) => server.name)),
-    now: () => new Date(),
-  });
-  for (const note of plan.notes) output.note("info", note);
+  const show = openShow(
+    options,
+    plan.units.flatMap((unit) => unit.servers.map((server) => server.name)),
+  );
+  for (const note of plan.notes) show.note("info", note);
   for (const folder of plan.folders) mkdirSync(folder, { recursive: true });
-  const graceMs = options["grace-secs"] * 1000;
-  const keeper = startKeeper(selfCommand(), launchId, graceMs);
-  const tie = parentDeathTie();
+  const router = options.router === undefined ? null : await connectRouter(plan, options.router, options, show.note);
+  const launchId = crypto.randomUUID();
+  const keeper = startKeeper(selfCommand(), launchId, options["grace-secs"] * 1000);
   releasePorts();
   const supervisor = new Supervisor(supervisedUnits(plan, options, performance.now()), {
     now: () => performance.now(),
-    start: (server) => {
-      const onLine = (line: string): void => output.serverLine(server.name, line);
-      const started = startServer(server, { launchId, tie, onLine });
-      keeper.watch(started.pid);
-      void started.exited.then(() => keeper.forget(started.pid));
-      return started;
-    },
+    start: starter(launchId, keeper, show),
     probe: (server) =>
       probeHealth(server, server.healthPath ?? options["health-path"], options["health-timeout-secs"] * 1000),
     scrape: (server) => scrapeLoad(server, options["health-timeout-secs"] * 1000),
-    router: NO_ROUTER,
-    note: output.note,
+    router: (router ?? NO_ROUTER).link,
+    note: show.note,
     timing: {
       probeMs: options["health-interval-secs"] * 1000,
       scrapeMs: options["report-interval-secs"] * 1000,
@@ -56,14 +46,43 @@ export async function runFleet(plan: FleetPlan, options: LaunchOptions, releaseP
       progressMs: PROGRESS_MS,
     },
   });
-  obeySignals(supervisor);
+  const leaveSurroundings = appear(supervisor, options, show);
   const ticking = setInterval(() => supervisor.tick(), TICK_MS);
   const exitCode = await supervisor.finished;
   clearInterval(ticking);
+  leaveSurroundings();
+  await router?.close();
   await keeper.dismiss();
-  output.note("info", "All servers stopped.");
-  await writer.settle(1000);
+  show.note("info", "All servers stopped.");
+  await show.close();
   return exitCode;
+}
+
+function starter(launchId: string, keeper: Keeper, show: Show): SupervisorDeps["start"] {
+  const tie = parentDeathTie();
+  return (server: ServerPlan) => {
+    const onLine = (line: string): void => show.serverLine(server.name, line);
+    const started = startServer(server, { launchId, tie, onLine });
+    keeper.watch(started.pid);
+    void started.exited.then(() => keeper.forget(started.pid));
+    return started;
+  };
+}
+
+/** Signals, pid file, status port and board. Returns how to take them away again. */
+function appear(supervisor: Supervisor, options: LaunchOptions, show: Show): () => void {
+  obeySignals(supervisor);
+  const pidFile = writePidFile(pidFileOf(options));
+  if ("problem" in pidFile) show.note("warn", pidFile.problem);
+  const view = () => supervisor.view();
+  const statusPort = options["status-port"];
+  const status = statusPort === undefined ? null : serveStatus(options["status-host"], statusPort, view);
+  if (status !== null) show.note("info", `status at http://${options["status-host"]}:${status.port}/status`);
+  show.board(view);
+  return () => {
+    if ("remove" in pidFile) pidFile.remove();
+    status?.stop();
+  };
 }
 
 function supervisedUnits(plan: FleetPlan, options: LaunchOptions, now: number): readonly SupervisedUnit[] {
@@ -79,7 +98,19 @@ function supervisedUnits(plan: FleetPlan, options: LaunchOptions, now: number): 
     crashWindowMs: options["crash-window-secs"] * 1000,
   };
   const staggerMs = options["stagger-secs"] * 1000;
-  return plan.units.map((unit, index) => ({ plan: unit, limits, startAt: now + index * staggerMs, front: false }));
+  const servers = plan.units.map((unit, index) => ({
+    plan: unit,
+    limits,
+    startAt: now + index * staggerMs,
+    front: false,
+  }));
+  if (plan.router === null) return servers;
+  // Its requests may take as long as a drain, before the grace time begins.
+  const routerLimits = { ...limits, graceMs: limits.drainMs + limits.graceMs };
+  return [
+    { plan: { name: "router", servers: [plan.router] }, limits: routerLimits, startAt: now, front: true },
+    ...servers,
+  ];
 }
 
 /** The first SIGTERM or SIGINT stops in order, the second at once; SIGHUP restarts one by one. */
