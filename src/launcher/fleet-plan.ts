@@ -1,5 +1,6 @@
 /** What plan.ts makes of the options: the processes to start, in units that live and die together. Read by everything that comes after. */
 import type { RegistrationFields } from "../registration/messages.ts";
+import type { Target } from "./health.ts";
 
 export interface FleetPlan {
   readonly units: readonly UnitPlan[];
@@ -19,16 +20,12 @@ export interface UnitPlan {
   readonly servers: readonly ServerPlan[];
 }
 
-export interface ServerPlan {
+export interface ServerPlan extends Target {
   /** Unique in the fleet: `server-0`, `prefill-3`. */
   readonly name: string;
   readonly command: readonly string[];
   /** Set on top of the launcher's own environment. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Where it is reached from this host. */
-  readonly host: string;
-  readonly port: number;
-  readonly metricsPort: number;
   /** All but `host_ip` and `boot_id`, which are known once it runs. Null for the router itself. */
   readonly registration: Omit<RegistrationFields, "host_ip" | "boot_id"> | null;
   /** Answers 200 when the server is well; undefined takes the launcher's `--health-path`. */

@@ -1,5 +1,12 @@
 /** Asks a server how it is: its health, and the load figures of its /metrics. Called on the supervisor's clock. */
-import type { ServerPlan } from "./fleet-plan.ts";
+
+/** Where a server is reached from this host. */
+export interface Target {
+  /** Without brackets. */
+  readonly host: string;
+  readonly port: number;
+  readonly metricsPort: number;
+}
 
 export interface EngineLoad {
   readonly running: number;
@@ -11,7 +18,7 @@ export interface EngineLoad {
 }
 
 /** True for a 200, as FastDeploy answers when it serves (spec/fastdeploy-engine.md §3.2). */
-export async function probeHealth(server: ServerPlan, path: string, timeoutMs: number): Promise<boolean> {
+export async function probeHealth(server: Target, path: string, timeoutMs: number): Promise<boolean> {
   try {
     const response = await ask(server.host, server.port, path, timeoutMs);
     await response.body?.cancel();
@@ -22,7 +29,7 @@ export async function probeHealth(server: ServerPlan, path: string, timeoutMs: n
 }
 
 /** Null when there are no figures: that must never read as idle. */
-export async function scrapeLoad(server: ServerPlan, timeoutMs: number): Promise<EngineLoad | null> {
+export async function scrapeLoad(server: Target, timeoutMs: number): Promise<EngineLoad | null> {
   try {
     const response = await ask(server.host, server.metricsPort, "/metrics", timeoutMs);
     return response.status === 200 ? parseLoad(await response.text()) : null;

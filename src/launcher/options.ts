@@ -15,7 +15,7 @@ export const TOKEN_VARIABLE = "FD_ROUTER_MANAGER_REGISTRATION_TOKEN";
 /** `auto`: free ports are chosen; `off`: none (written -1, as FastDeploy does). */
 export type PortList = readonly number[] | "auto" | "off";
 
-const portList = z.union([z.string(), z.number(), z.array(z.number())]).transform((value, context): PortList => {
+export const portList = z.union([z.string(), z.number(), z.array(z.number())]).transform((value, context): PortList => {
   if (value === "auto") return "auto";
   if (value === -1 || value === "-1") return "off";
   const items = typeof value === "string" ? value.split(",").map((item) => item.trim()) : [value].flat().map(String);
@@ -43,11 +43,18 @@ export const words = z.union([z.string(), z.array(z.union([z.string(), z.number(
 });
 
 const address = z.string().transform((value, context): Address => {
-  const match = /^(?:http:\/\/)?(\[[0-9a-fA-F:.]+\]|[^:/[\]\s]+):(\d{1,5})\/?$/.exec(value);
-  const port = Number(match?.[2]);
-  const host = match?.[1]?.replace(/^\[|\]$/g, "");
-  if (host !== undefined && port >= 1 && port <= 65_535) return { host, port };
+  const parsed = parseAddress(value);
+  if (parsed !== null) return parsed;
   context.addIssue({ code: "custom", message: "is not HOST:PORT" });
+  return z.NEVER;
+});
+
+/** At least one, with commas between. */
+export const addressList = z.string().transform((value, context): readonly Address[] => {
+  const items = value.split(",").map((item) => item.trim());
+  const wrong = items.find((item) => parseAddress(item) === null);
+  if (wrong === undefined) return items.flatMap((item) => parseAddress(item) ?? []);
+  context.addIssue({ code: "custom", message: `"${wrong}" is not HOST:PORT` });
   return z.NEVER;
 });
 
@@ -134,3 +141,11 @@ export const launchOptions = z.object({
   "dry-run": z.boolean().default(false).describe("Print what would be started, and exit"),
 });
 export type LaunchOptions = z.infer<typeof launchOptions>;
+
+/** `HOST:PORT`, `[IPv6]:PORT`, also as a URL without a path, which FastDeploy's `--router` takes. */
+function parseAddress(value: string): Address | null {
+  const match = /^(?:http:\/\/)?(\[[0-9a-fA-F:.]+\]|[^:/[\]\s]+):(\d{1,5})\/?$/.exec(value);
+  const port = Number(match?.[2]);
+  const host = match?.[1]?.replace(/^\[|\]$/g, "");
+  return host !== undefined && port >= 1 && port <= 65_535 ? { host, port } : null;
+}

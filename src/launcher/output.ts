@@ -13,6 +13,8 @@ export interface Output {
 export interface OutputOptions {
   readonly writer: Pick<BoundedWriter, "write">;
   readonly colour: boolean;
+  /** Whose notes they are. */
+  readonly name: string;
   readonly serverNames: readonly string[];
   /** Wall clock, for notes. */
   readonly now: () => Date;
@@ -21,13 +23,13 @@ export interface OutputOptions {
 const STYLES = { info: "cyan", warn: "yellow", error: "red" } as const;
 
 export function createOutput(options: OutputOptions): Output {
-  const width = Math.max(6, ...options.serverNames.map((name) => name.length));
+  const width = Math.max(options.name.length, ...options.serverNames.map((name) => name.length));
   const style = (level: NoteLevel, text: string): string =>
     options.colour ? styleText(STYLES[level], text, { validateStream: false }) : text;
   return {
     note(level, text) {
       const time = options.now().toISOString().slice(11, 23);
-      const head = style(level, `[${"launch".padEnd(width)}]`);
+      const head = style(level, `[${options.name.padEnd(width)}]`);
       options.writer.write(`${head} ${time} ${level === "info" ? "" : `${level.toUpperCase()} `}${text}\n`);
     },
     serverLine: (server, line) => options.writer.write(`[${server.padEnd(width)}] ${line}\n`),

@@ -1,31 +1,29 @@
-/** The supervisor's way to the router: through a registrar, or to nobody when no router was named. Made by run-fleet.ts. */
+/** The way to the router: opened for the launcher and the agent, and as the supervisor uses it. Called by run-fleet.ts and run-agent.ts. */
 import { createRegistrationClient } from "../registration/client.ts";
 import { advertisedHost } from "./advertised-host.ts";
 import type { FleetPlan } from "./fleet-plan.ts";
-import { type Address, type LaunchOptions, TOKEN_VARIABLE } from "./options.ts";
+import { type Address, TOKEN_VARIABLE } from "./options.ts";
 import { createRegistrar, type Registrar, type RegistrarDeps } from "./registrar.ts";
 import { readArgument } from "./server-arguments.ts";
 import type { RouterLink } from "./supervise.ts";
 
-export interface RouterConnection {
-  readonly link: RouterLink;
-  /** Takes leave of the router. */
-  close(): Promise<void>;
+export interface RouterAddressOptions {
+  readonly router: Address;
+  readonly registration?: Address | undefined;
+  readonly "registration-token"?: string | undefined;
+  readonly "advertise-host"?: string | undefined;
 }
 
 /** Rejects when no address of this host can be found for the router. */
 export async function connectRouter(
-  plan: FleetPlan,
-  router: Address,
-  options: LaunchOptions,
+  options: RouterAddressOptions,
+  serversRegisterThemselves: boolean,
   note: RegistrarDeps["note"],
-): Promise<RouterConnection> {
-  const registration = options.registration ?? { host: router.host, port: router.port + 1 };
-  const servers = plan.units.flatMap((unit) => unit.servers);
-  const beating = servers.some(({ command }) => readArgument(command, "--router") !== undefined);
-  const hostIp = options["advertise-host"] ?? (await advertisedHost(router, beating));
-  const { host, port } = registration;
+): Promise<{ readonly registrar: Registrar; readonly hostIp: string }> {
+  const { router } = options;
+  const { host, port } = options.registration ?? { host: router.host, port: router.port + 1 };
   const token = options["registration-token"] ?? process.env[TOKEN_VARIABLE];
+  const hostIp = options["advertise-host"] ?? (await advertisedHost(router, serversRegisterThemselves));
   const registrar = createRegistrar({
     connect: (onEvent) =>
       createRegistrationClient({ host: host === "0.0.0.0" ? "127.0.0.1" : host, port, token, onEvent }),
@@ -33,7 +31,13 @@ export async function connectRouter(
     now: () => performance.now(),
   });
   note("info", `registering with ${host}:${port} as ${hostIp}`);
-  return { link: linkRouter(registrar, hostIp, crypto.randomUUID()), close: () => registrar.close() };
+  return { registrar, hostIp };
+}
+
+/** True when the servers' own arguments make them beat over HTTP as well. */
+export function registerThemselves(plan: FleetPlan): boolean {
+  const servers = plan.units.flatMap((unit) => unit.servers);
+  return servers.some(({ command }) => readArgument(command, "--router") !== undefined);
 }
 
 /** `launchId` makes a server of this launch another one than that of an earlier launch with the same pid. */
@@ -55,13 +59,10 @@ export function linkRouter(registrar: Registrar, hostIp: string, launchId: strin
 }
 
 /** Servers count as registered, so that a rolling restart goes on without a router. */
-export const NO_ROUTER: RouterConnection = {
-  link: {
-    register: () => {},
-    isRegistered: () => true,
-    report: () => {},
-    drain: () => Promise.resolve(),
-    leave: () => {},
-  },
-  close: () => Promise.resolve(),
+export const NO_ROUTER: RouterLink = {
+  register: () => {},
+  isRegistered: () => true,
+  report: () => {},
+  drain: () => Promise.resolve(),
+  leave: () => {},
 };

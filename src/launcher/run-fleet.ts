@@ -8,7 +8,7 @@ import type { LaunchOptions } from "./options.ts";
 import { parentDeathTie } from "./parent-death.ts";
 import { pidFileOf, writePidFile } from "./pid-file.ts";
 import { startServer } from "./process.ts";
-import { connectRouter, NO_ROUTER } from "./router-link.ts";
+import { connectRouter, linkRouter, NO_ROUTER, registerThemselves } from "./router-link.ts";
 import { openShow, type Show } from "./show.ts";
 import { serveStatus } from "./status.ts";
 import { type SupervisedUnit, Supervisor, type SupervisorDeps } from "./supervise.ts";
@@ -26,8 +26,10 @@ export async function runFleet(plan: FleetPlan, options: LaunchOptions, releaseP
   );
   for (const note of plan.notes) show.note("info", note);
   for (const folder of plan.folders) mkdirSync(folder, { recursive: true });
-  const router = options.router === undefined ? null : await connectRouter(plan, options.router, options, show.note);
   const launchId = crypto.randomUUID();
+  const { router } = options;
+  const connection =
+    router === undefined ? null : await connectRouter({ ...options, router }, registerThemselves(plan), show.note);
   const keeper = startKeeper(selfCommand(), launchId, options["grace-secs"] * 1000);
   releasePorts();
   const supervisor = new Supervisor(supervisedUnits(plan, options, performance.now()), {
@@ -36,7 +38,7 @@ export async function runFleet(plan: FleetPlan, options: LaunchOptions, releaseP
     probe: (server) =>
       probeHealth(server, server.healthPath ?? options["health-path"], options["health-timeout-secs"] * 1000),
     scrape: (server) => scrapeLoad(server, options["health-timeout-secs"] * 1000),
-    router: (router ?? NO_ROUTER).link,
+    router: connection === null ? NO_ROUTER : linkRouter(connection.registrar, connection.hostIp, launchId),
     note: show.note,
     timing: {
       probeMs: options["health-interval-secs"] * 1000,
@@ -51,7 +53,7 @@ export async function runFleet(plan: FleetPlan, options: LaunchOptions, releaseP
   const exitCode = await supervisor.finished;
   clearInterval(ticking);
   leaveSurroundings();
-  await router?.close();
+  await connection?.registrar.close();
   await keeper.dismiss();
   show.note("info", "All servers stopped.");
   await show.close();

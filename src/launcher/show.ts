@@ -21,7 +21,13 @@ const BYTES_PER_MIB = 1 << 20;
 export function openShow(options: LaunchOptions, serverNames: readonly string[]): Show {
   const writer = new BoundedWriter(Bun.stdout.writer());
   const screen = new BoardWriter(writer);
-  const output = createOutput({ writer: screen, colour: process.stdout.isTTY, serverNames, now: () => new Date() });
+  const output = createOutput({
+    writer: screen,
+    colour: process.stdout.isTTY,
+    name: "launch",
+    serverNames,
+    now: () => new Date(),
+  });
   const files = openFiles(options, output);
   const onScreen = options.output === "prefix" || options.output === "both";
   const withBoard = options.board === "always" || (options.board === "auto" && process.stdout.isTTY);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { allEnd, fakeServer, isAlive, LauncherProcess } from "../support/launcher/launcher-process.ts";
 
+const one = (flags: string): string[] => ["--num-servers", "1", "--ports", "auto", "--command", fakeServer(flags)];
 const two = (flags = ""): string[] => ["--num-servers", "2", "--ports", "auto", "--command", fakeServer(flags)];
 
 describe("a launched fleet", () => {
@@ -53,9 +54,7 @@ describe("a launched fleet", () => {
 
   test("what a crashed server leaves behind is ended before it is started again", async () => {
     const flags = "--child --own-session --crash-after-ms 150";
-    await using launcher = new LauncherProcess([
-      ...["--num-servers", "1", "--ports", "auto", "--restart-delay-secs", "0.05", "--command", fakeServer(flags)],
-    ]);
+    await using launcher = new LauncherProcess([...one(flags), "--restart-delay-secs", "0.05"]);
     const [first = 0] = await launcher.numbers("child", 1);
     await launcher.waitFor(/server-0: server 0 exited with status 3; restart in 0.05 s \(crash 1 of 5\)/);
     await launcher.numbers("child", 2);
@@ -63,10 +62,8 @@ describe("a launched fleet", () => {
   });
 
   test("crashes in a row end in giving up, and in exit status 1", async () => {
-    await using launcher = new LauncherProcess([
-      ...["--num-servers", "1", "--ports", "auto", "--restart-delay-secs", "0.01", "--crash-limit", "3"],
-      ...["--command", fakeServer("--exit-now 0")],
-    ]);
+    const limits = ["--restart-delay-secs", "0.01", "--crash-limit", "3"];
+    await using launcher = new LauncherProcess([...one("--exit-now 0"), ...limits]);
     expect(await launcher.exited).toBe(1);
     expect(launcher.lines.filter((line) => line.includes("started, pid"))).toHaveLength(3);
     await launcher.waitFor(/server-0: given up: server 0 exited with status 0/);
