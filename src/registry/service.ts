@@ -92,7 +92,9 @@ class Service implements RegistryService {
     const interfaces = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
     this.#ownAddresses = new Set(interfaces.map((item) => item.address));
     const timeoutMs = options["health-check-timeout-secs"] * 1000;
-    this.#prober = new Prober(surroundings.probe ?? probeOverHttp, options["health-check-endpoint"], timeoutMs);
+    const endpoint = options["health-check-endpoint"];
+    const probePath = endpoint.startsWith("/") ? endpoint : `/${endpoint}`;
+    this.#prober = new Prober(surroundings.probe ?? probeOverHttp, probePath, timeoutMs);
     this.#publisher = new Publisher(() => this.snapshot(), this.#now, this.#timers);
     const doorDeps = {
       apply: (command: RegistryCommand) => this.#apply(command),
