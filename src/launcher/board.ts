@@ -1,7 +1,7 @@
 /** The live board on a terminal: one line a server, below whatever else is printed. Rendering is pure; drawing is a writer in front of the real one. */
 import { styleText } from "node:util";
 import type { BoundedWriter } from "./bounded-writer.ts";
-import type { ServerView } from "./supervise.ts";
+import type { ServerView } from "./supervisor-contract.ts";
 
 const HEADS = ["server", "state", "port", "pid", "uptime", "restarts", "running", "waiting", "kv", "tokens/s"];
 const COLOURS: Partial<Record<ServerView["phase"], "green" | "yellow" | "red">> = {
@@ -70,7 +70,7 @@ export class BoardWriter {
 function describeState(server: ServerView): string {
   if (server.phase === "starting" && server.healthy) return "healthy";
   if (server.phase === "running" && !server.healthy) return "not healthy";
-  if (server.phase === "running" && !server.registered) return "unregistered";
+  if (server.phase === "running" && server.registered === false) return "unregistered";
   return server.phase;
 }
 

@@ -24,6 +24,8 @@ export const fleetFile = z.strictObject({
   groups: z.array(fleetGroup).min(1).describe("The groups of servers, started in this order"),
 });
 
+const KEYS = [...Object.keys(fleetFile.shape), ...Object.keys(fleetGroup.shape)];
+
 export type FleetFile =
   | {
       readonly ok: true;
@@ -42,7 +44,7 @@ export function readFleetFile(path: string): FleetFile {
 }
 
 export function parseFleet(text: string, path: string): FleetFile {
-  const checked = checkYaml(text, path, fleetFile);
+  const checked = checkYaml({ text, file: path, keys: KEYS }, fleetFile);
   if (!checked.ok) return checked;
   const names = checked.value.groups.map((group) => group.name);
   const twice = names.find((name, at) => names.indexOf(name) !== at);

@@ -1,5 +1,5 @@
 /** What to tell the operator when a unit changes. Pure. Called by supervise.ts. */
-import type { NoteLevel } from "./supervise.ts";
+import type { NoteLevel } from "./supervisor-contract.ts";
 import type { Unit } from "./unit.ts";
 
 export interface Note {
@@ -15,6 +15,8 @@ export function describeChange(name: string, before: Unit, after: Unit, crashLim
   if (after.state.phase === before.state.phase) return null;
   switch (after.state.phase) {
     case "running":
+      // Of a single server it has just been said that it is healthy.
+      return after.size === 1 ? null : { level: "info", text: `${name}: running` };
     case "draining":
     case "stopped":
       return { level: "info", text: `${name}: ${after.state.phase}` };

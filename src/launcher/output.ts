@@ -1,7 +1,7 @@
 /** Everything that the launcher shows: its own notes, and the servers' lines with a prefix. Called by launch.ts and the supervisor. */
 import { styleText } from "node:util";
 import type { BoundedWriter } from "./bounded-writer.ts";
-import type { NoteLevel } from "./supervise.ts";
+import type { NoteLevel } from "./supervisor-contract.ts";
 
 export interface Output {
   /** One line of the launcher's own. */

@@ -1,13 +1,19 @@
 /** A YAML file checked by a zod schema, with every complaint at its line and column. Called by fleet-file.ts. */
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from "yaml";
 import type { z } from "zod";
+import { suggest } from "../lib/nearest.ts";
 
 export type YamlCheck<T> =
   | { readonly ok: true; readonly value: T; readonly raw: unknown }
   /** One line each: `fleet.yaml:3:11: groups.0.ports: what is wrong`. */
   | { readonly ok: false; readonly problems: readonly string[] };
 
-export function checkYaml<T extends z.ZodType>(text: string, file: string, schema: T): YamlCheck<z.infer<T>> {
+/** `keys` are those that a mistyped one may have been meant as. */
+export function checkYaml<T extends z.ZodType>(
+  source: { readonly text: string; readonly file: string; readonly keys: readonly string[] },
+  schema: T,
+): YamlCheck<z.infer<T>> {
+  const { text, file, keys } = source;
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const place = (offset: number): string => {
@@ -20,10 +26,19 @@ export function checkYaml<T extends z.ZodType>(text: string, file: string, schem
   const raw: unknown = document.toJS({ maxAliasCount: 100 });
   const checked = schema.safeParse(raw);
   if (checked.success) return { ok: true, value: checked.data, raw };
-  return { ok: false, problems: checked.error.issues.flatMap((issue) => describeIssue(issue, document, place)) };
+  return {
+    ok: false,
+    problems: checked.error.issues.flatMap((issue) => describeIssue(issue, { document, place, keys })),
+  };
 }
 
-function describeIssue(issue: z.core.$ZodIssue, document: Document, place: (offset: number) => string): string[] {
+interface Source {
+  readonly document: Document;
+  readonly place: (offset: number) => string;
+  readonly keys: readonly string[];
+}
+
+function describeIssue(issue: z.core.$ZodIssue, { document, place, keys }: Source): readonly string[] {
   if (issue.code !== "unrecognized_keys") {
     return [
       `${place(offsetOf(document, issue.path))}: ${[issue.path.join("."), issue.message].filter(Boolean).join(": ")}`,
@@ -31,7 +46,7 @@ function describeIssue(issue: z.core.$ZodIssue, document: Document, place: (offs
   }
   return issue.keys.map((key) => {
     const path = [...issue.path, key];
-    return `${place(keyOffset(document, path))}: ${path.join(".")}: unknown key`;
+    return `${place(keyOffset(document, path))}: ${path.join(".")}: unknown key${suggest(key, keys)}`;
   });
 }
 

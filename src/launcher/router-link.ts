@@ -3,9 +3,9 @@ import { createRegistrationClient } from "../registration/client.ts";
 import { advertisedHost } from "./advertised-host.ts";
 import type { FleetPlan } from "./fleet-plan.ts";
 import { type Address, TOKEN_VARIABLE } from "./options.ts";
-import { createRegistrar, type Registrar, type RegistrarDeps } from "./registrar.ts";
+import { Registrar, type RegistrarDeps } from "./registrar.ts";
 import { readArgument } from "./server-arguments.ts";
-import type { RouterLink } from "./supervise.ts";
+import type { RouterLink } from "./supervisor-contract.ts";
 
 export interface RouterAddressOptions {
   readonly router: Address;
@@ -24,7 +24,7 @@ export async function connectRouter(
   const { host, port } = options.registration ?? { host: router.host, port: router.port + 1 };
   const token = options["registration-token"] ?? process.env[TOKEN_VARIABLE];
   const hostIp = options["advertise-host"] ?? (await advertisedHost(router, serversRegisterThemselves));
-  const registrar = createRegistrar({
+  const registrar = new Registrar({
     connect: (onEvent) =>
       createRegistrationClient({ host: host === "0.0.0.0" ? "127.0.0.1" : host, port, token, onEvent }),
     note,
@@ -57,12 +57,3 @@ export function linkRouter(registrar: Registrar, hostIp: string, launchId: strin
     leave: ({ name }) => registrar.leave(name),
   };
 }
-
-/** Servers count as registered, so that a rolling restart goes on without a router. */
-export const NO_ROUTER: RouterLink = {
-  register: () => {},
-  isRegistered: () => true,
-  report: () => {},
-  drain: () => Promise.resolve(),
-  leave: () => {},
-};

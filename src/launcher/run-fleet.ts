@@ -8,10 +8,11 @@ import type { LaunchOptions } from "./options.ts";
 import { parentDeathTie } from "./parent-death.ts";
 import { pidFileOf, writePidFile } from "./pid-file.ts";
 import { startServer } from "./process.ts";
-import { connectRouter, linkRouter, NO_ROUTER, registerThemselves } from "./router-link.ts";
+import { connectRouter, linkRouter, registerThemselves } from "./router-link.ts";
 import { openShow, type Show } from "./show.ts";
 import { serveStatus } from "./status.ts";
-import { type SupervisedUnit, Supervisor, type SupervisorDeps } from "./supervise.ts";
+import { Supervisor } from "./supervise.ts";
+import type { SupervisedUnit, SupervisorDeps } from "./supervisor-contract.ts";
 import type { UnitLimits } from "./unit.ts";
 
 const TICK_MS = 50;
@@ -38,7 +39,7 @@ export async function runFleet(plan: FleetPlan, options: LaunchOptions, releaseP
     probe: (server) =>
       probeHealth(server, server.healthPath ?? options["health-path"], options["health-timeout-secs"] * 1000),
     scrape: (server) => scrapeLoad(server, options["health-timeout-secs"] * 1000),
-    router: connection === null ? NO_ROUTER : linkRouter(connection.registrar, connection.hostIp, launchId),
+    router: connection && linkRouter(connection.registrar, connection.hostIp, launchId),
     note: show.note,
     timing: {
       probeMs: options["health-interval-secs"] * 1000,

@@ -2,7 +2,7 @@
 import type { ServerPlan } from "./fleet-plan.ts";
 import type { EngineLoad } from "./health.ts";
 import type { ServerProcess } from "./process.ts";
-import type { SupervisorDeps } from "./supervise.ts";
+import type { SupervisorDeps } from "./supervisor-contract.ts";
 import type { UnitState } from "./unit.ts";
 
 /** While it loads, the port is closed and a probe costs nothing. */
@@ -101,7 +101,7 @@ export class ServerWatch {
       this.#scraping = false;
       this.#scrapeAt = at + timing.scrapeMs;
       if (this.#process !== process) return;
-      if (figures !== null) router.report(this.plan, figures);
+      if (figures !== null) router?.report(this.plan, figures);
       this.#tokensPerSec = figures === null ? null : this.#rate(figures.generatedTokens, at);
       this.#load = figures === null ? null : { figures, at };
     });

@@ -5,7 +5,7 @@ import { type LogFiles, openLogFiles } from "./log-files.ts";
 import type { LaunchOptions } from "./options.ts";
 import { createOutput, type Output } from "./output.ts";
 import { logFolderOf } from "./pid-file.ts";
-import type { ServerView } from "./supervise.ts";
+import type { ServerView } from "./supervisor-contract.ts";
 
 export interface Show extends Output {
   /** Starts the live board, where there is to be one. */

@@ -1,5 +1,5 @@
 /** What the launcher says of itself over HTTP: `/status` (JSON) and `/metrics` (Prometheus). Started by run-fleet.ts for `--status-port`. */
-import type { ServerView } from "./supervise.ts";
+import type { ServerView } from "./supervisor-contract.ts";
 
 export interface StatusServer {
   readonly port: number;
@@ -64,7 +64,7 @@ const METRICS: readonly Metric[] = [
     name: "fd_launcher_server_registered",
     type: "gauge",
     help: "1 when the router has accepted the server",
-    value: (server) => Number(server.registered),
+    value: (server) => (server.registered === null ? null : Number(server.registered)),
   },
   {
     name: "fd_launcher_server_failed",

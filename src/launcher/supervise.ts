@@ -2,79 +2,13 @@
  * Drives every unit's state machine: carries out its effects, tells it what happens, restarts one by one, stops in order. Processes, probes,
  * the router and the clock are handed in; launch.ts gives it the real ones and calls `tick`.
  */
-import type { ServerPlan, UnitPlan } from "./fleet-plan.ts";
-import type { EngineLoad } from "./health.ts";
+import type { ServerPlan } from "./fleet-plan.ts";
 import { describeChange } from "./narrate.ts";
-import { describeExit, type ServerProcess } from "./process.ts";
+import { describeExit } from "./process.ts";
 import { type Rolling, startRolling, stepRolling, type UnitStanding } from "./rolling.ts";
 import { ServerWatch } from "./server-watch.ts";
-import {
-  createUnit,
-  stepUnit,
-  type Unit,
-  type UnitEffect,
-  type UnitEvent,
-  type UnitLimits,
-  type UnitState,
-} from "./unit.ts";
-
-export interface SupervisedUnit {
-  readonly plan: UnitPlan;
-  readonly limits: UnitLimits;
-  readonly startAt: number;
-  /** The router: stopped before the servers, so that its requests end well; not part of a rolling restart. */
-  readonly front: boolean;
-}
-
-export interface SupervisorDeps {
-  /** Monotonic, in ms. */
-  readonly now: () => number;
-  /** Throws when the program cannot be started. */
-  readonly start: (server: ServerPlan) => ServerProcess;
-  readonly probe: (server: ServerPlan) => Promise<boolean>;
-  readonly scrape: (server: ServerPlan) => Promise<EngineLoad | null>;
-  readonly router: RouterLink;
-  readonly note: (level: NoteLevel, text: string) => void;
-  readonly timing: SupervisorTiming;
-}
-
-export interface SupervisorTiming {
-  readonly probeMs: number;
-  readonly scrapeMs: number;
-  readonly drainMs: number;
-  /** What a dead server leaves behind gets this long to end by itself. */
-  readonly sweepGraceMs: number;
-  /** Between two lines about a unit that is not up yet. */
-  readonly progressMs: number;
-}
-
-export type NoteLevel = "info" | "warn" | "error";
-
-/** What the supervisor says to the router. */
-export interface RouterLink {
-  register(server: ServerPlan, pid: number): void;
-  isRegistered(server: ServerPlan): boolean;
-  report(server: ServerPlan, load: EngineLoad): void;
-  /** Never rejects. */
-  drain(servers: readonly ServerPlan[], deadlineMs: number): Promise<void>;
-  leave(server: ServerPlan): void;
-}
-
-export interface ServerView {
-  readonly name: string;
-  readonly unit: string;
-  readonly phase: UnitState["phase"];
-  readonly healthy: boolean;
-  readonly registered: boolean;
-  readonly pid: number | null;
-  readonly port: number;
-  readonly upMs: number;
-  readonly restarts: number;
-  readonly load: EngineLoad | null;
-  readonly tokensPerSec: number | null;
-  /** Why its unit last crashed; empty if it never did. */
-  readonly reason: string;
-}
+import type { ServerView, SupervisedUnit, SupervisorDeps } from "./supervisor-contract.ts";
+import { createUnit, stepUnit, type Unit, type UnitEffect, type UnitEvent } from "./unit.ts";
 
 interface Member {
   readonly supervised: SupervisedUnit;
@@ -90,6 +24,7 @@ export class Supervisor {
   readonly #finished = Promise.withResolvers<number>();
   #pumping = false;
   #stopping = false;
+  #announced = false;
   #rolling: Rolling | null = null;
 
   constructor(units: readonly SupervisedUnit[], deps: SupervisorDeps) {
@@ -115,6 +50,7 @@ export class Supervisor {
         watch.look(member.unit.state.phase, () => this.#send(member, { kind: "healthy", server }));
       }
     }
+    this.#announce();
     this.#roll();
     this.#settle();
   }
@@ -150,7 +86,7 @@ export class Supervisor {
         unit: supervised.plan.name,
         phase: unit.state.phase,
         healthy: watch.healthy,
-        registered: this.#deps.router.isRegistered(watch.plan),
+        registered: this.#deps.router?.isRegistered(watch.plan) ?? null,
         pid: watch.process?.pid ?? null,
         port: watch.plan.port,
         upMs: watch.upMs,
@@ -191,13 +127,13 @@ export class Supervisor {
         for (const [index, watch] of member.servers.entries()) this.#start(member, watch, index);
         break;
       case "register":
-        for (const { plan, process } of member.servers) if (process !== null) router.register(plan, process.pid);
+        for (const { plan, process } of member.servers) if (process !== null) router?.register(plan, process.pid);
         break;
       case "drain":
-        void router.drain(plans, timing.drainMs).then(() => this.#send(member, { kind: "drained" }));
+        void this.#drain(member, plans);
         break;
       case "leave":
-        for (const plan of plans) router.leave(plan);
+        for (const plan of plans) router?.leave(plan);
         break;
       case "terminate":
         for (const watch of member.servers) watch.process?.terminate();
@@ -206,6 +142,11 @@ export class Supervisor {
         for (const watch of member.servers) watch.process?.kill();
         break;
     }
+  }
+
+  async #drain(member: Member, plans: readonly ServerPlan[]): Promise<void> {
+    await this.#deps.router?.drain(plans, this.#deps.timing.drainMs);
+    this.#send(member, { kind: "drained" });
   }
 
   #start(member: Member, watch: ServerWatch, server: number): void {
@@ -225,14 +166,23 @@ export class Supervisor {
 
   async #exited(member: Member, server: number, how: string): Promise<void> {
     const watch = member.servers[server];
-    if (watch?.process == null) return;
-    this.#deps.router.leave(watch.plan);
+    const process = watch?.process ?? null;
+    if (watch === undefined || process === null) return;
+    this.#deps.router?.leave(watch.plan);
     this.#send(member, { kind: "exited", server, how });
-    const left = await watch.process.sweep(this.#deps.timing.sweepGraceMs);
+    const left = await process.sweep(this.#deps.timing.sweepGraceMs);
     if (left > 0) this.#deps.note("warn", `${watch.plan.name}: ended ${left} processes that it had left behind`);
     watch.end();
     this.#send(member, { kind: "gone", server });
     this.#settle();
+  }
+
+  /** One line that start scripts can wait for. */
+  #announce(): void {
+    if (this.#announced || !this.#members.every((member) => member.unit.state.phase === "running")) return;
+    this.#announced = true;
+    const count = this.#members.reduce((sum, member) => sum + member.servers.length, 0);
+    this.#deps.note("info", `fleet is up, ${count} servers`);
   }
 
   #roll(): void {
@@ -256,7 +206,7 @@ export class Supervisor {
     const member = this.#members[index];
     const phase = member?.unit.state.phase;
     if (member === undefined || phase === "failed" || phase === "stopped") return "failed";
-    const registered = member.servers.every((watch) => this.#deps.router.isRegistered(watch.plan));
+    const registered = member.servers.every((watch) => this.#deps.router?.isRegistered(watch.plan) ?? true);
     return phase === "running" && registered ? "serving" : "busy";
   }
 

@@ -7,7 +7,7 @@ const two = (flags = ""): string[] => ["--num-servers", "2", "--ports", "auto", 
 describe("a launched fleet", () => {
   test("comes up, is announced, and its output lines carry the server's name", async () => {
     await using launcher = new LauncherProcess(two());
-    await launcher.waitFor(/server-[01]: running/, 2);
+    await launcher.waitFor(/server-[01]: healthy/, 2);
     await launcher.waitFor(/^\[server-0\] pid \d+ port \d+$/);
     await launcher.waitFor(/^\[server-1\] to standard error$/);
   });
@@ -15,7 +15,7 @@ describe("a launched fleet", () => {
   test("SIGTERM ends the servers, then the launcher with status 0", async () => {
     await using launcher = new LauncherProcess(two());
     const pids = await launcher.numbers("pid", 2);
-    await launcher.waitFor(/: running/, 2);
+    await launcher.waitFor(/: healthy/, 2);
     launcher.signal("SIGTERM");
     expect(await launcher.exited).toBe(0);
     expect(await allEnd(pids, 1)).toBe(true);
@@ -25,7 +25,7 @@ describe("a launched fleet", () => {
   test("a server that ignores SIGTERM is killed after the grace time", async () => {
     await using launcher = new LauncherProcess(two("--ignore-term"));
     const pids = await launcher.numbers("pid", 2);
-    await launcher.waitFor(/: running/, 2);
+    await launcher.waitFor(/: healthy/, 2);
     launcher.signal("SIGTERM");
     expect(await launcher.exited).toBe(0);
     expect(await allEnd(pids, 1)).toBe(true);
@@ -34,7 +34,7 @@ describe("a launched fleet", () => {
   test("a second SIGTERM stops at once, whatever the grace time", async () => {
     await using launcher = new LauncherProcess([...two("--ignore-term"), "--grace-secs", "60"]);
     const pids = await launcher.numbers("pid", 2);
-    await launcher.waitFor(/: running/, 2);
+    await launcher.waitFor(/: healthy/, 2);
     launcher.signal("SIGTERM");
     await launcher.waitFor(/\] SIGTERM/, 2);
     launcher.signal("SIGTERM");
@@ -46,7 +46,7 @@ describe("a launched fleet", () => {
     const launcher = new LauncherProcess(two("--child --own-session --ignore-term"));
     const servers = await launcher.numbers("pid", 2);
     const children = await launcher.numbers("child", 2);
-    await launcher.waitFor(/: running/, 2);
+    await launcher.waitFor(/: healthy/, 2);
     expect(await isAlive(children[0] ?? 0)).toBe(true);
     launcher.signal("SIGKILL");
     expect(await allEnd([...servers, ...children])).toBe(true);
