@@ -2,6 +2,7 @@
  * The command line by argparse's rules, since that is what multi_api_server's users have in their scripts: `--flag value`, `--flag=value`,
  * unambiguous prefixes, `--args` takes the rest. The flags come from option schemas. Called by read-options.ts.
  */
+import { suggest } from "../lib/nearest.ts";
 
 export interface Flag {
   readonly name: string;
@@ -57,9 +58,14 @@ export function parseArguments(argv: readonly string[], flags: readonly Flag[]):
     values.set(flag.name, value);
   }
   if (unrecognized.length === 0) return { kind: "given", values, rest: null };
-  return problem(
-    `unrecognized arguments: ${unrecognized.join(" ")} (arguments of the servers come last, after --args)`,
-  );
+  return problem(describeUnrecognized(unrecognized, flags));
+}
+
+function describeUnrecognized(words: readonly string[], flags: readonly Flag[]): string {
+  const names = flags.map((flag) => flag.name);
+  const hint = names.includes("args") ? " (arguments of the servers come last, after --args)" : "";
+  const written = /^--([^=]*)/.exec(words[0] ?? "")?.[1] ?? "";
+  return `unrecognized arguments: ${words.join(" ")}${suggest(written, names)}${hint}`;
 }
 
 function findFlag(written: string, flags: readonly Flag[]): readonly Flag[] {

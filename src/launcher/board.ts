@@ -3,7 +3,7 @@ import { styleText } from "node:util";
 import type { BoundedWriter } from "./bounded-writer.ts";
 import type { ServerView } from "./supervisor-contract.ts";
 
-const HEADS = ["server", "state", "port", "pid", "uptime", "restarts", "running", "waiting", "kv", "tokens/s"];
+const HEADS = ["server", "state", "port", "pid", "uptime", "restarts", "running", "waiting", "kv", "tok/s"];
 const COLOURS: Partial<Record<ServerView["phase"], "green" | "yellow" | "red">> = {
   starting: "yellow",
   waiting: "yellow",

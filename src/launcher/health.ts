@@ -59,6 +59,7 @@ function ask(host: string, port: number, path: string, timeoutMs: number): Promi
   // A connection of its own each time: a pooled one of a server that died would only tell of the dead one.
   return fetch(`http://${address}:${port}${path}`, {
     keepalive: false,
+    proxy: false, // http_proxy of the environment is not for servers on this host
     redirect: "manual",
     signal: AbortSignal.timeout(timeoutMs),
   });

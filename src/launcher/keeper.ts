@@ -1,40 +1,75 @@
 /**
- * The keeper outlives the launcher by one purpose: a pipe from the launcher is its standard input, and when that ends without "bye" (SIGKILL,
- * out of memory, a crash), it ends every server and all their descendants. Started by launch.ts as `fd-router launch keeper`.
+ * The keeper lives for one moment, the launcher's death: a pipe from the launcher is its standard input, and when that ends without "bye"
+ * (SIGKILL, out of memory, a crash), it ends every server and all their descendants. Started by run-fleet.ts as `fd-router launch keeper`.
  */
 import { endProcesses, findMarked, signalProcess } from "./process-tree.ts";
 
 /** Hidden first word of `fd-router launch` that makes it a keeper. */
 export const KEEPER = "keeper";
 
-export interface Keeper {
-  /** A server's process group, for hosts without /proc. */
-  watch(pid: number): void;
-  forget(pid: number): void;
-  /** All is in order: the keeper goes without doing anything. */
-  dismiss(): Promise<void>;
+export interface KeeperOptions {
+  readonly selfCommand: readonly string[];
+  readonly launchId: string;
+  /** Between SIGTERM and SIGKILL of the servers. */
+  readonly graceMs: number;
+  readonly note: (level: "warn", text: string) => void;
 }
 
-export function startKeeper(selfCommand: readonly string[], launchId: string, graceMs: number): Keeper {
-  const keeper = Bun.spawn([...selfCommand, "launch", KEEPER, launchId, String(graceMs)], {
-    stdin: "pipe",
-    stdout: "ignore",
-    stderr: "inherit",
-    detached: true, // a Ctrl-C on the terminal is not for it
-  });
-  const say = (line: string): void => {
-    void keeper.stdin.write(`${line}\n`);
-    void keeper.stdin.flush();
-  };
-  return {
-    watch: (pid) => say(`+${pid}`),
-    forget: (pid) => say(`-${pid}`),
-    dismiss: async () => {
-      say("bye");
-      await keeper.stdin.end();
-      await keeper.exited;
-    },
-  };
+/** The launcher's side. A keeper that dies is replaced. */
+export class Keeper {
+  readonly #options: KeeperOptions;
+  /** Process groups of the servers, for hosts without /proc. */
+  readonly #groups = new Set<number>();
+  #child: Bun.Subprocess<"pipe", "ignore", "inherit">;
+  #dismissed = false;
+
+  constructor(options: KeeperOptions) {
+    this.#options = options;
+    this.#child = this.#start();
+  }
+
+  watch(pid: number): void {
+    this.#groups.add(pid);
+    this.#say(`+${pid}`);
+  }
+
+  forget(pid: number): void {
+    this.#groups.delete(pid);
+    this.#say(`-${pid}`);
+  }
+
+  /** All is in order: the keeper goes without doing anything. */
+  async dismiss(): Promise<void> {
+    this.#dismissed = true;
+    this.#say("bye");
+    await this.#child.exited;
+  }
+
+  #start(): Bun.Subprocess<"pipe", "ignore", "inherit"> {
+    const { selfCommand, launchId, graceMs, note } = this.#options;
+    const child = Bun.spawn([...selfCommand, "launch", KEEPER, launchId, String(graceMs)], {
+      stdin: "pipe",
+      stdout: "ignore",
+      stderr: "inherit",
+      detached: true, // a Ctrl-C on the terminal is not for it
+    });
+    void child.exited.then(() => {
+      if (this.#dismissed) return;
+      note("warn", "the keeper has died; another one is started");
+      this.#child = this.#start();
+      for (const pid of this.#groups) this.#say(`+${pid}`);
+    });
+    return child;
+  }
+
+  #say(line: string): void {
+    // A keeper that has just died takes nothing; its successor is told everything.
+    const write = async (): Promise<void> => {
+      await this.#child.stdin.write(`${line}\n`);
+      await this.#child.stdin.flush();
+    };
+    void write().catch(() => {});
+  }
 }
 
 /** The keeper's own life. Resolves with its exit code. */

@@ -124,7 +124,7 @@ export const launchOptions = z.object({
     .default(5)
     .describe("Crashes within --crash-window-secs after which a unit is given up"),
   "crash-window-secs": secs().default(1800).describe("Time over which crashes are counted"),
-  "drain-secs": secs().default(60).describe("Time that requests under way may take before a planned stop"),
+  "drain-secs": secs().default(300).describe("Time that requests under way may take before a planned stop"),
   "grace-secs": secs().default(30).describe("Time between SIGTERM and SIGKILL of a server"),
   output: z
     .enum(["prefix", "files", "both", "none"])

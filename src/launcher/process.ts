@@ -9,7 +9,7 @@ export interface ServerProcess {
   readonly exited: Promise<ServerExit>;
   /** To the process itself: FastDeploy's main process ends the others in order. */
   terminate(): void;
-  /** SIGKILL to its process group. */
+  /** SIGKILL to the whole tree. */
   kill(): void;
   /** Ends what is left of the tree. Resolves with the number of processes found, once none is left. */
   sweep(graceMs: number): Promise<number>;
@@ -54,7 +54,7 @@ export function startServer(server: ServerPlan, options: StartOptions): ServerPr
     pid,
     exited: child.exited.then(() => ({ code: child.exitCode, signal: child.signalCode })),
     terminate: () => void signalProcess(pid, "SIGTERM"),
-    kill: () => void signalProcess(-pid, "SIGKILL"),
+    kill: () => void endProcesses({ graceMs: 0, find }),
     sweep: (graceMs) => endProcesses({ graceMs, find }),
   };
 }

@@ -3,7 +3,8 @@ import { mkdirSync } from "node:fs";
 import { selfCommand } from "../lib/self-command.ts";
 import type { FleetPlan, ServerPlan } from "./fleet-plan.ts";
 import { probeHealth, scrapeLoad } from "./health.ts";
-import { type Keeper, startKeeper } from "./keeper.ts";
+import { watchTerminal } from "./hang-up.ts";
+import { Keeper } from "./keeper.ts";
 import type { LaunchOptions } from "./options.ts";
 import { parentDeathTie } from "./parent-death.ts";
 import { pidFileOf, writePidFile } from "./pid-file.ts";
@@ -31,7 +32,8 @@ export async function runFleet(plan: FleetPlan, options: LaunchOptions, releaseP
   const { router } = options;
   const connection =
     router === undefined ? null : await connectRouter({ ...options, router }, registerThemselves(plan), show.note);
-  const keeper = startKeeper(selfCommand(), launchId, options["grace-secs"] * 1000);
+  const graceMs = options["grace-secs"] * 1000;
+  const keeper = new Keeper({ selfCommand: selfCommand(), launchId, graceMs, note: show.note });
   releasePorts();
   const supervisor = new Supervisor(supervisedUnits(plan, options, performance.now()), {
     now: () => performance.now(),
@@ -118,6 +120,7 @@ function supervisedUnits(plan: FleetPlan, options: LaunchOptions, now: number): 
 
 /** The first SIGTERM or SIGINT stops in order, the second at once; SIGHUP restarts one by one. */
 function obeySignals(supervisor: Supervisor): void {
+  const askHangUp = watchTerminal();
   let asked = false;
   const end = (): void => {
     if (asked) supervisor.stopNow();
@@ -126,5 +129,9 @@ function obeySignals(supervisor: Supervisor): void {
   };
   process.on("SIGTERM", end);
   process.on("SIGINT", end);
-  process.on("SIGHUP", () => supervisor.rollingRestart());
+  process.on("SIGHUP", () => {
+    const meaning = askHangUp();
+    if (meaning === "asked") supervisor.rollingRestart();
+    if (meaning === "terminal closed") end();
+  });
 }

@@ -32,6 +32,7 @@ export function openShow(options: LaunchOptions, serverNames: readonly string[])
   const onScreen = options.output === "prefix" || options.output === "both";
   const withBoard = options.board === "always" || (options.board === "auto" && process.stdout.isTTY);
   let drawing: ReturnType<typeof setInterval> | undefined;
+  let drawBoard = (): void => {};
   return {
     note: output.note,
     serverLine(server, line) {
@@ -40,10 +41,12 @@ export function openShow(options: LaunchOptions, serverNames: readonly string[])
     },
     board(view) {
       if (!withBoard) return;
-      drawing = setInterval(() => screen.draw(renderBoard(view(), process.stdout.columns || 80)), BOARD_MS);
+      drawBoard = () => screen.draw(renderBoard(view(), process.stdout.columns || 80));
+      drawing = setInterval(drawBoard, BOARD_MS);
     },
     async close() {
       clearInterval(drawing);
+      drawBoard();
       await Promise.all([writer.settle(CLOSE_LIMIT_MS), files?.settle(CLOSE_LIMIT_MS)]);
     },
   };
