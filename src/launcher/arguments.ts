@@ -62,9 +62,9 @@ export function parseArguments(argv: readonly string[], flags: readonly Flag[]):
 }
 
 function describeUnrecognized(words: readonly string[], flags: readonly Flag[]): string {
-  const names = flags.map((flag) => flag.name);
-  const hint = names.includes("args") ? " (arguments of the servers come last, after --args)" : "";
-  const written = /^--([^=]*)/.exec(words[0] ?? "")?.[1] ?? "";
+  const names = flags.map((flag) => `--${flag.name}`);
+  const hint = names.includes("--args") ? " (arguments of the servers come last, after --args)" : "";
+  const written = /^[^=]*/.exec(words[0] ?? "")?.[0] ?? "";
   return `unrecognized arguments: ${words.join(" ")}${suggest(written, names)}${hint}`;
 }
 

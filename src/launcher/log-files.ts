@@ -4,6 +4,8 @@ import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { BoundedWriter, type TextSink } from "./bounded-writer.ts";
 
+const SETTLE_LIMIT_MS = 1000;
+
 export interface LogFileOptions {
   readonly folder: string;
   readonly maxBytes: number;
@@ -12,30 +14,39 @@ export interface LogFileOptions {
   readonly onProblem: (text: string) => void;
 }
 
-export interface LogFiles {
-  readonly write: (server: string, line: string) => void;
-  settle(limitMs: number): Promise<void>;
-}
-
 /** Throws when the folder cannot be made. */
-export function openLogFiles(options: LogFileOptions): LogFiles {
-  mkdirSync(options.folder, { recursive: true });
-  const writers = new Map<string, BoundedWriter>();
-  const writerOf = (server: string): BoundedWriter => {
-    const known = writers.get(server);
-    if (known !== undefined) return known;
-    const writer = new BoundedWriter(new RotatingFile(join(options.folder, `${server}.log`), options));
-    writers.set(server, writer);
-    return writer;
-  };
-  return {
-    write: (server, line) => writerOf(server).write(`${line}\n`),
-    settle: async (limitMs) => void (await Promise.all([...writers.values()].map((writer) => writer.settle(limitMs)))),
-  };
+export class LogFiles implements AsyncDisposable {
+  readonly #options: LogFileOptions;
+  readonly #logs = new Map<string, { readonly file: RotatingFile; readonly writer: BoundedWriter }>();
+
+  constructor(options: LogFileOptions) {
+    mkdirSync(options.folder, { recursive: true });
+    this.#options = options;
+  }
+
+  write(server: string, line: string): void {
+    let log = this.#logs.get(server);
+    if (log === undefined) {
+      const file = new RotatingFile(join(this.#options.folder, `${server}.log`), this.#options);
+      log = { file, writer: new BoundedWriter(file) };
+      this.#logs.set(server, log);
+    }
+    log.writer.write(`${line}\n`);
+  }
+
+  /** Resolves when all is written, or the disk has taken nothing for a while. */
+  async settle(): Promise<void> {
+    await Promise.all([...this.#logs.values()].map(({ writer }) => writer.settle(SETTLE_LIMIT_MS)));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.settle();
+    await Promise.all([...this.#logs.values()].map(({ file }) => file.close()));
+  }
 }
 
 /** `x.log`, then `x.log.1` (the latest) to `x.log.N`. A write that fails is lost; the next one is tried. */
-export class RotatingFile implements TextSink {
+class RotatingFile implements TextSink {
   readonly #path: string;
   readonly #options: Pick<LogFileOptions, "maxBytes" | "keep" | "onProblem">;
   #file: FileHandle | null = null;
@@ -64,6 +75,11 @@ export class RotatingFile implements TextSink {
     }
   }
 
+  async close(): Promise<void> {
+    await this.#file?.close();
+    this.#file = null;
+  }
+
   async #append(bytes: Buffer): Promise<void> {
     if (this.#file === null) await this.#open();
     if (this.#bytes > 0 && this.#bytes + bytes.length > this.#options.maxBytes) await this.#rotate();
@@ -77,8 +93,7 @@ export class RotatingFile implements TextSink {
   }
 
   async #rotate(): Promise<void> {
-    await this.#file?.close();
-    this.#file = null;
+    await this.close();
     const numbered = (number: number): string => (number === 0 ? this.#path : `${this.#path}.${number}`);
     for (let number = this.#options.keep; number > 0; number--) {
       await rename(numbered(number - 1), numbered(number)).catch(() => {}); // not so many yet

@@ -44,7 +44,8 @@ export function deviceShare(devices: Devices, index: number, each: number): read
 /** Refuses when `servers` shares of `each` GPUs are more than there are. */
 export function requireShares(devices: Devices, servers: number, each: number): void {
   if (servers * each <= devices.ids.length) return;
+  const have = devices.ids.length;
   throw new PlanProblem(
-    `${devices.source}: ${devices.ids.length} GPUs for ${servers} servers of ${each}; wanted ${servers * each}`,
+    `${devices.source}: too few GPUs for ${servers} servers (${have} there, ${servers * each} wanted)`,
   );
 }

@@ -65,7 +65,10 @@ export function check<T extends z.ZodObject>(
   const numeric = new Set(properties(schema).flatMap(([name, property]) => (isNumeric(property) ? [name] : [])));
   for (const [name, value] of values) {
     if (!Object.hasOwn(schema.shape, name)) continue;
-    input[name] = numeric.has(name) && typeof value === "string" && value.trim() !== "" ? Number(value) : value;
+    if (numeric.has(name) && !/^[+-]?(\d+\.?\d*|\.\d+)$/.test(String(value))) {
+      return { kind: "problem", message: `--${name} ${value}: is not a number` };
+    }
+    input[name] = numeric.has(name) ? Number(value) : value;
   }
   const result = schema.safeParse(input);
   if (result.success) return { kind: "value", value: result.data };

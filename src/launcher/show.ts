@@ -1,7 +1,7 @@
 /** All that a launch shows and writes: terminal or plain lines, the board, log files. Opened by run-fleet.ts. */
 import { BoardWriter, renderBoard } from "./board.ts";
 import { BoundedWriter } from "./bounded-writer.ts";
-import { type LogFiles, openLogFiles } from "./log-files.ts";
+import { LogFiles } from "./log-files.ts";
 import type { LaunchOptions } from "./options.ts";
 import { createOutput, type Output } from "./output.ts";
 import { logFolderOf } from "./pid-file.ts";
@@ -32,7 +32,7 @@ export function openShow(options: LaunchOptions, serverNames: readonly string[])
   const onScreen = options.output === "prefix" || options.output === "both";
   const withBoard = options.board === "always" || (options.board === "auto" && process.stdout.isTTY);
   let drawing: ReturnType<typeof setInterval> | undefined;
-  let drawBoard = (): void => {};
+  let drawBoard: (() => void) | undefined;
   return {
     note: output.note,
     serverLine(server, line) {
@@ -46,15 +46,15 @@ export function openShow(options: LaunchOptions, serverNames: readonly string[])
     },
     async close() {
       clearInterval(drawing);
-      drawBoard();
-      await Promise.all([writer.settle(CLOSE_LIMIT_MS), files?.settle(CLOSE_LIMIT_MS)]);
+      drawBoard?.();
+      await Promise.all([writer.settle(CLOSE_LIMIT_MS), files?.[Symbol.asyncDispose]()]);
     },
   };
 }
 
 function openFiles(options: LaunchOptions, output: Output): LogFiles | null {
   if (options.output !== "files" && options.output !== "both") return null;
-  return openLogFiles({
+  return new LogFiles({
     folder: logFolderOf(options),
     maxBytes: options["log-max-mib"] * BYTES_PER_MIB,
     keep: options["log-keep"],
