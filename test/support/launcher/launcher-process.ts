@@ -1,4 +1,7 @@
-/** Runs `fd-router launch` as a process of its own, for tests of signals and orphans. */
+/** Runs `fd-router launch` or `agent` as a process of its own, in a folder of its own, for tests of signals and orphans. */
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { selfCommand } from "../../../src/lib/self-command.ts";
 import { readLines } from "../../../src/launcher/lines.ts";
 
@@ -14,9 +17,11 @@ export class LauncherProcess {
   readonly #process: Bun.Subprocess<"ignore", "pipe", "pipe">;
   #changed = Promise.withResolvers<void>();
 
-  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    const quick = ["--health-interval-secs", "0.05", "--report-interval-secs", "0.05", "--grace-secs", "0.3"];
-    this.#process = Bun.spawn([...selfCommand(), "launch", ...quick, ...args], {
+  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}, command = "launch") {
+    const quick = ["--health-interval-secs", "0.05", "--report-interval-secs", "0.05"];
+    const grace = command === "launch" ? ["--grace-secs", "0.3"] : [];
+    this.#process = Bun.spawn([...selfCommand(), command, ...quick, ...grace, ...args], {
+      cwd: mkdtempSync(join(tmpdir(), "fd-launch-")),
       env: { ...process.env, ...env },
       stdin: "ignore",
       stdout: "pipe",
@@ -29,6 +34,17 @@ export class LauncherProcess {
     };
     void readLines(this.#process.stdout, take);
     void readLines(this.#process.stderr, take);
+  }
+
+  /** Pid of its keeper, which is not one of the servers. */
+  async keeper(): Promise<number> {
+    const { pid } = this.#process;
+    const children = await Bun.file(`/proc/${pid}/task/${pid}/children`).text();
+    for (const child of children.trim().split(" ")) {
+      const command = await Bun.file(`/proc/${child}/cmdline`).text();
+      if (command.includes("\0keeper\0")) return Number(child);
+    }
+    throw new Error(`no keeper among the children ${children}`);
   }
 
   get exited(): Promise<number> {
