@@ -116,7 +116,6 @@ class Service implements RegistryService {
   }
 
   async start(): Promise<void> {
-    for (const warning of this.#settings.warnings) this.#log.warn(warning);
     await this.#static.restore();
     await this.#static.load();
     this.#tcp = openRegistrationPort(this.#options, this.#settings, this.#surroundings.routerPort, {
