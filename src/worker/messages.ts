@@ -17,6 +17,8 @@ export interface WorkerSettings {
   /** Several threads listen on the port. */
   readonly reusePort: boolean;
   readonly seed: number;
+  /** Of the hashes of prompt prefixes, which the threads tell each other. */
+  readonly prefixSeed: number;
   readonly splitwise: boolean;
   readonly proxy: ProxyOptions;
   readonly scheduler: SchedulerOptions;

@@ -3,11 +3,16 @@ import type { Server } from "bun";
 import { RouterError } from "../errors.ts";
 import { EMPTY_SNAPSHOT, type FleetSnapshot } from "../fleet/snapshot.ts";
 import { createRandom } from "../lib/random.ts";
+import type { LogOptions } from "../log/options.ts";
 import type { ProxyContext } from "../proxy/context.ts";
 import { handle } from "../proxy/handle.ts";
+import { PromptReader } from "../proxy/prompt-reader.ts";
 import { RetryBudget } from "../proxy/retry.ts";
+import { TokenizerService } from "../proxy/tokenizer.ts";
+import type { CacheChoice } from "../scheduler/cache-choice.ts";
 import { Scheduler } from "../scheduler/scheduler.ts";
 import { UpstreamClient } from "../upstream/client.ts";
+import { cacheChoiceLine } from "./cache-choice-line.ts";
 import { answerLocally } from "./local-answers.ts";
 import type { MainLink } from "./main-link.ts";
 import type { ToWorker, WorkerSettings } from "./messages.ts";
@@ -17,6 +22,9 @@ import { ServeDownstream } from "./serve-downstream.ts";
 import { Ticker } from "./ticker.ts";
 
 const now = (): number => performance.now();
+
+/** Idle connections to the tokenizer service, and for how long. */
+const TOKENIZER_IDLE = { maxIdleConnections: 64, keepAliveMs: 4000 };
 
 export class WorkerService {
   readonly #link: MainLink;
@@ -61,6 +69,10 @@ export class WorkerService {
       control: link.control.bind(link),
     };
     this.#proxy = {
+      prompts: this.#promptReader(settings),
+      ...(explainsChoices(log) && {
+        explain: (choice: CacheChoice) => this.#recorder.log("info", cacheChoiceLine(choice, new Date())),
+      }),
       dispatcher: this.#scheduler,
       upstream: this.#upstream,
       recorder: this.#recorder,
@@ -84,6 +96,17 @@ export class WorkerService {
       upstream: this.#upstream,
       link,
       now,
+    });
+  }
+
+  #promptReader({ scheduler, prefixSeed }: WorkerSettings): PromptReader {
+    const url = scheduler["tokenizer-url"];
+    const timeoutMs = scheduler["tokenizer-timeout-secs"] * 1000;
+    return new PromptReader({
+      blockSize: scheduler["cache-block-size"],
+      seed: prefixSeed,
+      tokenizer: url === "" ? null : new TokenizerService(url, timeoutMs, tokenizerClient(timeoutMs)),
+      warn: (message) => this.#recorder.log("warn", message),
     });
   }
 
@@ -176,4 +199,15 @@ export class WorkerService {
     this.#ticker.flush();
     this.#link.send({ kind: "drained" });
   }
+}
+
+/** One call has one time limit, which the tokenizer keeps itself. */
+function tokenizerClient(connectTimeoutMs: number): UpstreamClient {
+  const none = { firstByteTimeoutMs: 0, idleTimeoutMs: 0, totalTimeoutMs: 0 };
+  return new UpstreamClient({ connectTimeoutMs, ...none, ...TOKENIZER_IDLE });
+}
+
+/** These lines are the Go program's; in the other formats nobody looks for them. */
+function explainsChoices({ format, level }: LogOptions): boolean {
+  return format === "go" && (level === "info" || level === "debug");
 }
