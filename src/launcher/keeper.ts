@@ -7,6 +7,9 @@ import { endProcesses, findMarked, signalProcess } from "./process-tree.ts";
 /** Hidden first word of `fd-router launch` that makes it a keeper. */
 export const KEEPER = "keeper";
 
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 60_000;
+
 export interface KeeperOptions {
   readonly selfCommand: readonly string[];
   readonly launchId: string;
@@ -22,6 +25,7 @@ export class Keeper {
   readonly #groups = new Set<number>();
   #child: Bun.Subprocess<"pipe", "ignore", "inherit">;
   #dismissed = false;
+  #deaths = 0;
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -55,11 +59,22 @@ export class Keeper {
     });
     void child.exited.then(() => {
       if (this.#dismissed) return;
-      note("warn", "the keeper has died; another one is started");
-      this.#child = this.#start();
-      for (const pid of this.#groups) this.#say(`+${pid}`);
+      const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** this.#deaths++, LONGEST_PAUSE_MS);
+      setTimeout(() => this.#replace(), pauseMs);
     });
     return child;
+  }
+
+  #replace(): void {
+    if (this.#dismissed) return;
+    try {
+      this.#child = this.#start();
+      for (const pid of this.#groups) this.#say(`+${pid}`);
+      this.#options.note("warn", "the keeper had died; another one was started");
+    } catch (error) {
+      // The binary may have been replaced or removed; the servers must not suffer for it.
+      this.#options.note("warn", `the keeper had died and cannot be started: ${String(error)}`);
+    }
   }
 
   #say(line: string): void {

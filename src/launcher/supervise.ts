@@ -47,7 +47,9 @@ export class Supervisor {
       this.#send(member, { kind: "tick" });
       this.#showProgress(member);
       for (const [server, watch] of member.servers.entries()) {
-        watch.look(member.unit.state.phase, () => this.#send(member, { kind: "healthy", server }));
+        watch.look(member.unit.state.phase, (well) =>
+          this.#send(member, { kind: well ? "healthy" : "unhealthy", server }),
+        );
       }
     }
     this.#announce();

@@ -26,11 +26,23 @@ export interface UnitLimits {
 /** What follows a stop. */
 type Next = { readonly kind: "restart"; readonly afterMs: number } | { readonly kind: "stop" | "fail" };
 
+interface ProbeRecord {
+  /** When the server last answered well. */
+  readonly goodAt: number;
+  /** Bad probes since then. */
+  readonly misses: number;
+}
+
+/**
+ * So many bad probes must stand behind a hang, besides the time: when the launcher itself was held up, the probe that was under way is bad
+ * and the time long, and neither is the server's fault.
+ */
+const HANG_MISSES = 2;
+
 export type UnitState =
   | { readonly phase: "waiting"; readonly until: number }
   | { readonly phase: "starting"; readonly since: number; readonly healthy: ReadonlySet<number> }
-  /** `goodAt`: when each server last answered its probe well. */
-  | { readonly phase: "running"; readonly since: number; readonly goodAt: readonly number[] }
+  | { readonly phase: "running"; readonly since: number; readonly probes: readonly ProbeRecord[] }
   | { readonly phase: "draining"; readonly since: number; readonly next: Next }
   | { readonly phase: "stopping"; readonly since: number; readonly killed: boolean; readonly next: Next }
   | { readonly phase: "stopped" }
@@ -50,7 +62,7 @@ export interface Unit {
 
 export type UnitEvent =
   | { readonly kind: "tick" }
-  | { readonly kind: "healthy"; readonly server: number }
+  | { readonly kind: "healthy" | "unhealthy"; readonly server: number }
   | { readonly kind: "exited"; readonly server: number; readonly how: string }
   /** Nothing of its process tree is left. */
   | { readonly kind: "gone"; readonly server: number }
@@ -76,6 +88,8 @@ export function stepUnit(unit: Unit, event: UnitEvent, now: number, limits: Unit
       return tick(unit, now, limits);
     case "healthy":
       return healthy(unit, event.server, now);
+    case "unhealthy":
+      return unhealthy(unit, event.server, now, limits);
     case "exited":
       return exited(unit, event, now, limits);
     case "gone":
@@ -101,11 +115,6 @@ function tick(unit: Unit, now: number, limits: UnitLimits): UnitStep {
   if (state.phase === "starting" && now - state.since >= limits.startLimitMs) {
     return crash(unit, `not healthy within ${limits.startLimitMs / 1000} s`, now, limits);
   }
-  if (state.phase === "running") {
-    const hung = state.goodAt.findIndex((at) => now - at >= limits.hangLimitMs);
-    if (hung >= 0)
-      return crash(unit, `server ${hung} hangs: no good probe for ${limits.hangLimitMs / 1000} s`, now, limits);
-  }
   if (state.phase === "draining" && now - state.since >= limits.drainMs)
     return halt(unit, state.next, now, ["terminate"]);
   if (state.phase === "stopping" && !state.killed && now - state.since >= limits.graceMs) {
@@ -116,15 +125,24 @@ function tick(unit: Unit, now: number, limits: UnitLimits): UnitStep {
 
 function healthy(unit: Unit, server: number, now: number): UnitStep {
   const { state } = unit;
-  if (state.phase === "running") {
-    return move(unit, { ...state, goodAt: state.goodAt.map((at, index) => (index === server ? now : at)) }, []);
-  }
+  const good: ProbeRecord = { goodAt: now, misses: 0 };
+  if (state.phase === "running") return move(unit, { ...state, probes: state.probes.with(server, good) }, []);
   if (state.phase !== "starting") return same(unit);
   const well = new Set([...state.healthy, server]);
   if (well.size < unit.size) return move(unit, { ...state, healthy: well }, []);
-  return move(unit, { phase: "running", since: now, goodAt: Array.from({ length: unit.size }, () => now) }, [
-    "register",
-  ]);
+  const probes = Array.from({ length: unit.size }, () => good);
+  return move(unit, { phase: "running", since: now, probes }, ["register"]);
+}
+
+function unhealthy(unit: Unit, server: number, now: number, limits: UnitLimits): UnitStep {
+  const { state } = unit;
+  const record = state.phase === "running" ? state.probes[server] : undefined;
+  if (state.phase !== "running" || record === undefined) return same(unit);
+  const misses = record.misses + 1;
+  if (misses >= HANG_MISSES && now - record.goodAt >= limits.hangLimitMs) {
+    return crash(unit, `server ${server} hangs: no good probe for ${limits.hangLimitMs / 1000} s`, now, limits);
+  }
+  return move(unit, { ...state, probes: state.probes.with(server, { ...record, misses }) }, []);
 }
 
 /** Unasked: a crash, whatever the status, since FastDeploy exits with 0 when loading failed (spec/fastdeploy-engine.md §3.1). */

@@ -57,7 +57,7 @@ describe("a launched fleet", () => {
     await using launcher = new LauncherProcess(two("--child --own-session"));
     const pids = [...(await launcher.numbers("pid", 2)), ...(await launcher.numbers("child", 2))];
     process.kill(await launcher.keeper(), "SIGKILL");
-    await launcher.waitFor(/the keeper has died; another one is started/);
+    await launcher.waitFor(/the keeper had died; another one was started/);
     launcher.signal("SIGKILL");
     expect(await allEnd(pids)).toBe(true);
   });
