@@ -61,7 +61,7 @@ class RelayListener implements AnswerBodyListener {
     const { head } = answer;
     this.#stream = head.mediaType === "text/event-stream";
     this.#hold = !this.#stream && head.framing.kind === "length" && head.framing.bytes <= HOLD_BYTES;
-    client.head(head.status, head.headers);
+    client.head(head.status, [...head.headers.filter(isForeign), ...relayed.record.routerHeaders]);
   }
 
   onData(chunk: Uint8Array): void {
@@ -137,3 +137,8 @@ class RelayListener implements AnswerBodyListener {
 }
 
 const EMPTY = new Uint8Array(0);
+
+/** An instance cannot speak in the router's name. */
+function isForeign([name]: readonly [string, string]): boolean {
+  return !/^x-router-/i.test(name);
+}

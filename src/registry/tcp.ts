@@ -29,11 +29,10 @@ interface SocketState {
 
 const GUESS_RATE = { burst: 10, perSecond: 0.2 };
 
+export type TcpDoorDeps = Omit<ConnectionDeps, "guesses"> & { readonly now: () => number };
+
 /** Throws when the port cannot be had. */
-export function openTcpDoor(
-  options: TcpDoorOptions,
-  deps: Omit<ConnectionDeps, "guesses"> & { readonly now: () => number },
-): TcpDoor {
+export function openTcpDoor(options: TcpDoorOptions, deps: TcpDoorDeps): TcpDoor {
   const connections = new Map<number, Connection>();
   const perAddress = new Map<string, number>();
   const connectionDeps = { ...deps, guesses: new RateLimit(GUESS_RATE) };
@@ -71,7 +70,12 @@ export function openTcpDoor(
     socket: {
       open: opened,
       close: closed,
-      error: closed,
+      // Also what a handler here throws ends up in this place: a fault of ours with one client must not touch the others.
+      error(socket, error) {
+        deps.log.error(`Registration connection of ${socket.remoteAddress} failed: ${error.message}`);
+        socket.terminate();
+        closed(socket);
+      },
       data: (socket, chunk) => socket.data.connection?.receive(chunk, deps.now()),
       drain: (socket) => socket.data.connection?.writable(),
     },
