@@ -50,7 +50,7 @@ export class Keeper {
   }
 
   #start(): Bun.Subprocess<"pipe", "ignore", "inherit"> {
-    const { selfCommand, launchId, graceMs, note } = this.#options;
+    const { selfCommand, launchId, graceMs } = this.#options;
     const child = Bun.spawn([...selfCommand, "launch", KEEPER, launchId, String(graceMs)], {
       stdin: "pipe",
       stdout: "ignore",
