@@ -88,7 +88,7 @@ export class Supervisor {
         unit: supervised.plan.name,
         phase: unit.state.phase,
         healthy: watch.healthy,
-        registered: this.#deps.router?.isRegistered(watch.plan) ?? null,
+        registered: watch.plan.registration && (this.#deps.router?.isRegistered(watch.plan) ?? null),
         pid: watch.process?.pid ?? null,
         port: watch.plan.port,
         upMs: watch.upMs,
@@ -183,7 +183,10 @@ export class Supervisor {
   #announce(): void {
     if (this.#announced || !this.#members.every((member) => member.unit.state.phase === "running")) return;
     this.#announced = true;
-    const count = this.#members.reduce((sum, member) => sum + member.servers.length, 0);
+    const count = this.#members.reduce(
+      (sum, { supervised, servers }) => sum + (supervised.front ? 0 : servers.length),
+      0,
+    );
     this.#deps.note("info", `fleet is up, ${count} servers`);
   }
 
