@@ -5,6 +5,9 @@ import { readArgument } from "./server-arguments.ts";
 
 export const DEFAULT_ROUTER: Address = { host: "0.0.0.0", port: 9000 };
 
+/** What the router itself gives answers that are not streamed. */
+const ROUTER_DRAIN_SECS = 30;
+
 export interface RouterOptions {
   /** How to start this program. */
   readonly selfCommand: readonly string[];
@@ -26,7 +29,8 @@ export function addRouter(plan: FleetPlan, options: RouterOptions): FleetPlan {
   const wanted: readonly (readonly string[])[] = [
     everywhere ? [] : ["--host", address.host],
     splitwise ? ["--splitwise"] : [],
-    // Its own limit for streams is longer than we wait before we kill it.
+    // It must not wait longer than we do before we kill it.
+    ["--drain-timeout-secs", String(Math.min(drainSecs, ROUTER_DRAIN_SECS))],
     ["--stream-drain-timeout-secs", String(drainSecs)],
   ];
   const generated = wanted.filter(([flag]) => flag !== undefined && readArgument(args, flag) === undefined).flat();

@@ -138,6 +138,8 @@ describe("--with-router", () => {
       "--port",
       "9000",
       "--splitwise",
+      "--drain-timeout-secs",
+      "20",
       "--stream-drain-timeout-secs",
       "20",
     ]);
