@@ -25,6 +25,7 @@ export function planFleet(groups: readonly GroupOptions[], host: HostFacts, free
   try {
     const units = groups.flatMap((options) => named(options, () => planGroup(options, host, ports, notes)));
     ports.refuseDuplicates();
+    notes.push(...sharedGpus(units));
     return { ok: true, plan: { units, router: null, claims: ports.claims, folders: foldersOf(units), notes } };
   } catch (error) {
     if (error instanceof LaunchProblem) return { ok: false, message: error.message };
@@ -134,6 +135,20 @@ function roleOf(options: GroupOptions): Role {
 /** FastDeploy's default is 8000,8002; more servers go on in steps of two. */
 function defaultPorts(options: GroupOptions): readonly number[] {
   return Array.from({ length: options["num-servers"] }, (_, index) => 8000 + 2 * index);
+}
+
+/** Allowed, since small models may share one, but mostly a slip. */
+function sharedGpus(units: readonly UnitPlan[]): readonly string[] {
+  const owners = new Map<string, string>();
+  const notes: string[] = [];
+  for (const { name, registration } of units.flatMap((unit) => unit.servers)) {
+    for (const id of registration?.device_ids ?? []) {
+      const owner = owners.get(String(id));
+      if (owner !== undefined) notes.push(`GPU ${id} is given to ${owner} and to ${name}`);
+      owners.set(String(id), name);
+    }
+  }
+  return notes;
 }
 
 function foldersOf(units: readonly UnitPlan[]): readonly string[] {

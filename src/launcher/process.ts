@@ -43,8 +43,9 @@ export function startServer(server: ServerPlan, options: StartOptions): ServerPr
     stderr: "pipe",
     detached: true,
   });
-  void readLines(child.stdout, options.onLine);
-  void readLines(child.stderr, options.onLine);
+  for (const stream of [child.stdout, child.stderr]) {
+    readLines(stream, options.onLine).catch(() => {}); // a pipe that breaks ends the output; the exit is seen elsewhere
+  }
   const { pid } = child;
   const find = async (): Promise<readonly number[]> => {
     const group = signalProcess(-pid, 0) ? [-pid] : [];

@@ -42,6 +42,7 @@ export async function runFleet(plan: FleetPlan, options: LaunchOptions, releaseP
     timing: timingOf(options),
   });
   obeySignals(supervisor);
+  surviveOwnFaults(show);
   const pidFile = writePidFile(pidFileOf(options));
   if ("problem" in pidFile) show.note("warn", pidFile.problem);
   status?.follow(() => supervisor.view());
@@ -121,6 +122,17 @@ function supervisedUnits(plan: FleetPlan, options: LaunchOptions, now: number): 
     { plan: { name: "router", servers: [plan.router] }, limits: routerLimits, startAt: now, front: true },
     ...servers,
   ];
+}
+
+/** If we died of it, the keeper would end a fleet that serves. */
+function surviveOwnFaults(show: Show): void {
+  const tell = (error: unknown): void =>
+    show.note(
+      "error",
+      `fault of the launcher: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    );
+  process.on("uncaughtException", tell);
+  process.on("unhandledRejection", tell);
 }
 
 /** The first SIGTERM or SIGINT stops in order, the second at once; SIGHUP restarts one by one. */

@@ -104,6 +104,18 @@ describe("fleet.yaml", () => {
     expect(problemsOf(text)[0]).toStartWith(problem);
   });
 
+  test("a GPU that two groups have is noted", () => {
+    const text = "groups:\n  - name: a\n    gpus: [0]\n    command: x\n  - name: b\n    gpus: 0\n    command: x\n";
+    const read = readOptions(["--fleet", fileOf(text)]);
+    if (read.kind !== "options") throw new Error(JSON.stringify(read));
+    const result = planFleet(
+      read.groups,
+      HOST,
+      Array.from({ length: 50 }, (_, index) => 40_000 + index),
+    );
+    expect(result.ok && result.plan.notes).toEqual(["GPU 0 is given to a-0 and to b-0"]);
+  });
+
   test("complaints of the plan name the group", () => {
     const read = readOptions(["--fleet", fileOf("groups:\n  - name: a\n    ports: [1, 2]\n    command: x\n")]);
     if (read.kind !== "options") throw new Error(JSON.stringify(read));
