@@ -2,7 +2,7 @@
  * The keeper lives for one moment, the launcher's death: a pipe from the launcher is its standard input, and when that ends without "bye"
  * (SIGKILL, out of memory, a crash), it ends every server and all their descendants. Started by run-fleet.ts as `fd-router launch keeper`.
  */
-import { endProcesses, findMarked, signalProcess } from "./process-tree.ts";
+import { endProcesses, findTree } from "./process-tree.ts";
 
 /** Hidden first word of `fd-router launch` that makes it a keeper. */
 export const KEEPER = "keeper";
@@ -21,7 +21,7 @@ export interface KeeperOptions {
 /** The launcher's side. A keeper that dies is replaced. */
 export class Keeper {
   readonly #options: KeeperOptions;
-  /** Process groups of the servers, for hosts without /proc. */
+  /** Process groups of the servers. */
   readonly #groups = new Set<number>();
   #child: Bun.Subprocess<"pipe", "ignore", "inherit">;
   #dismissed = false;
@@ -97,10 +97,7 @@ export async function runKeeper(launchId: string, graceMs: number): Promise<numb
     if (line.startsWith("+")) groups.add(pid);
     else groups.delete(pid);
   }
-  const find = async (): Promise<readonly number[]> => {
-    const living = [...groups].map((pid) => -pid).filter((group) => signalProcess(group, 0));
-    return [...living, ...(await findMarked(launchId))];
-  };
+  const find = (): Promise<readonly number[]> => findTree({ launchId, groups: [...groups] });
   const ended = await endProcesses({ graceMs, find });
   if (ended > 0) console.error(`fd-router launch: the launcher is gone; its servers were ended (${ended} processes)`);
   return 0;

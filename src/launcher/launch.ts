@@ -11,7 +11,7 @@ import { freePortsWanted, planFleet } from "./plan.ts";
 import { holdClaims, holdFreePorts } from "./ports.ts";
 import { signalProcess } from "./process-tree.ts";
 import { readOptions } from "./read-options.ts";
-import { runFleet } from "./run-fleet.ts";
+import { ROLLING_RESTART_SIGNAL, runFleet } from "./run-fleet.ts";
 
 /** Bad input: nothing was started. */
 const EXIT_USAGE = 2;
@@ -70,9 +70,11 @@ async function launchGroups(groups: readonly GroupOptions[], options: LaunchOpti
 }
 
 function withRouter(plan: FleetPlan, options: LaunchOptions): FleetPlan {
+  const address = options.router ?? DEFAULT_ROUTER;
   return addRouter(plan, {
     selfCommand: selfCommand(),
-    address: options.router ?? DEFAULT_ROUTER,
+    address,
+    registrationPort: options.registration?.port ?? address.port + 1,
     args: options["router-args"],
     environment: registrationSettings(options),
     drainSecs: options["drain-secs"],
@@ -90,7 +92,7 @@ function askRollingRestart(options: LaunchOptions): number {
   const path = pidFileOf(options);
   const pid = readPidFile(path);
   if (pid === null) return refuse(`--rolling-restart: no launcher runs by ${path}; wanted --pid-file of a running one`);
-  signalProcess(pid, "SIGHUP");
+  signalProcess(pid, ROLLING_RESTART_SIGNAL);
   process.stdout.write(`fd-router launch: asked launcher ${pid} for a rolling restart\n`);
   return 0;
 }

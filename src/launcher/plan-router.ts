@@ -1,5 +1,5 @@
 /** The router of `--with-router`, as a unit of the fleet. Pure. Called by launch.ts. */
-import type { FleetPlan, ServerPlan } from "./fleet-plan.ts";
+import type { FleetPlan, PortClaim, ServerPlan } from "./fleet-plan.ts";
 import type { Address } from "./options.ts";
 import { readArgument } from "./server-arguments.ts";
 
@@ -12,6 +12,7 @@ export interface RouterOptions {
   /** How to start this program. */
   readonly selfCommand: readonly string[];
   readonly address: Address;
+  readonly registrationPort: number;
   /** `--router-args` */
   readonly args: readonly string[];
   /** Settings for it that must not stand on its command line, or have no flag. */
@@ -44,5 +45,13 @@ export function addRouter(plan: FleetPlan, options: RouterOptions): FleetPlan {
     registration: null,
     healthPath: "/registered_number",
   };
-  return { ...plan, router, claims: [{ flag: "--router", port: address.port }, ...plan.claims] };
+  return { ...plan, router, claims: [...routerClaims(options), ...plan.claims] };
+}
+
+/** Without its registration port the router would start, and nobody could register. */
+function routerClaims({ address, registrationPort }: RouterOptions): readonly PortClaim[] {
+  return [
+    { flag: "--router", port: address.port },
+    { flag: "--registration", port: registrationPort },
+  ];
 }

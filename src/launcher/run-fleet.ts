@@ -17,6 +17,9 @@ import { Supervisor } from "./supervise.ts";
 import type { SupervisedUnit, SupervisorDeps, SupervisorTiming } from "./supervisor-contract.ts";
 import type { UnitLimits } from "./unit.ts";
 
+/** What `--rolling-restart` sends: SIGHUP means the same, but may also come from a terminal that was closed. */
+export const ROLLING_RESTART_SIGNAL = "SIGUSR2";
+
 const TICK_MS = 50;
 const PROGRESS_MS = 15_000;
 const SWEEP_GRACE_MS = 5000;
@@ -68,10 +71,10 @@ async function prepare(plan: FleetPlan, options: LaunchOptions) {
     preparing(`PROMETHEUS_MULTIPROC_DIR ${folder}`, () => mkdirSync(folder, { recursive: true }));
   }
   const { router, "status-host": host, "status-port": port } = options;
-  const status = port === undefined ? null : preparing(`--status-port ${port}`, () => serveStatus(host, port));
-  if (status !== null) show.note("info", `status at http://${host}:${status.port}/status`);
   const connection =
     router === undefined ? null : await connectRouter({ ...options, router }, registerThemselves(plan), show.note);
+  const status = port === undefined ? null : preparing(`--status-port ${port}`, () => serveStatus(host, port));
+  if (status !== null) show.note("info", `status at http://${host}:${status.port}/status`);
   return { show, status, connection };
 }
 
@@ -146,6 +149,7 @@ function obeySignals(supervisor: Supervisor): void {
   };
   process.on("SIGTERM", end);
   process.on("SIGINT", end);
+  process.on(ROLLING_RESTART_SIGNAL, () => supervisor.rollingRestart());
   process.on("SIGHUP", () => {
     const meaning = askHangUp();
     if (meaning === "asked") supervisor.rollingRestart();

@@ -49,7 +49,8 @@ export type UnitState =
   | { readonly phase: "failed" };
 
 export interface Unit {
-  readonly size: number;
+  /** Of its servers; events name them by index. */
+  readonly names: readonly string[];
   readonly state: UnitState;
   /** Servers of which a process may still be there. */
   readonly present: ReadonlySet<number>;
@@ -77,9 +78,9 @@ export interface UnitStep {
   readonly effects: readonly UnitEffect[];
 }
 
-export function createUnit(size: number, startAt: number): Unit {
+export function createUnit(names: readonly string[], startAt: number): Unit {
   const state: UnitState = { phase: "waiting", until: startAt };
-  return { size, state, present: new Set(), crashes: [], restarts: 0, reason: "" };
+  return { names, state, present: new Set(), crashes: [], restarts: 0, reason: "" };
 }
 
 export function stepUnit(unit: Unit, event: UnitEvent, now: number, limits: UnitLimits): UnitStep {
@@ -109,11 +110,12 @@ export function stepUnit(unit: Unit, event: UnitEvent, now: number, limits: Unit
 function tick(unit: Unit, now: number, limits: UnitLimits): UnitStep {
   const { state } = unit;
   if (state.phase === "waiting" && now >= state.until) {
-    const servers = new Set(Array.from({ length: unit.size }, (_, server) => server));
+    const servers = new Set(unit.names.keys());
     return move({ ...unit, present: servers }, { phase: "starting", since: now, healthy: new Set() }, ["start"]);
   }
   if (state.phase === "starting" && now - state.since >= limits.startLimitMs) {
-    return crash(unit, `not healthy within ${limits.startLimitMs / 1000} s`, now, limits);
+    const missing = unit.names.filter((_, server) => !state.healthy.has(server));
+    return crash(unit, `${missing.join(", ")} not healthy within ${limits.startLimitMs / 1000} s`, now, limits);
   }
   if (state.phase === "draining" && now - state.since >= limits.drainMs)
     return halt(unit, state.next, now, ["terminate"]);
@@ -129,8 +131,8 @@ function healthy(unit: Unit, server: number, now: number): UnitStep {
   if (state.phase === "running") return move(unit, { ...state, probes: state.probes.with(server, good) }, []);
   if (state.phase !== "starting") return same(unit);
   const well = new Set([...state.healthy, server]);
-  if (well.size < unit.size) return move(unit, { ...state, healthy: well }, []);
-  const probes = Array.from({ length: unit.size }, () => good);
+  if (well.size < unit.names.length) return move(unit, { ...state, healthy: well }, []);
+  const probes = unit.names.map(() => good);
   return move(unit, { phase: "running", since: now, probes }, ["register"]);
 }
 
@@ -140,7 +142,7 @@ function unhealthy(unit: Unit, server: number, now: number, limits: UnitLimits):
   if (state.phase !== "running" || record === undefined) return same(unit);
   const misses = record.misses + 1;
   if (misses >= HANG_MISSES && now - record.goodAt >= limits.hangLimitMs) {
-    return crash(unit, `server ${server} hangs: no good probe for ${limits.hangLimitMs / 1000} s`, now, limits);
+    return crash(unit, `${unit.names[server]} hangs: no good probe for ${limits.hangLimitMs / 1000} s`, now, limits);
   }
   return move(unit, { ...state, probes: state.probes.with(server, { ...record, misses }) }, []);
 }
@@ -154,7 +156,7 @@ function exited(
 ): UnitStep {
   const { state } = unit;
   if (state.phase === "starting" || state.phase === "running") {
-    return crash(unit, `server ${event.server} ${event.how}`, now, limits);
+    return crash(unit, `${unit.names[event.server]} ${event.how}`, now, limits);
   }
   if (state.phase === "draining") return halt(unit, state.next, now, ["terminate"]);
   return same(unit);

@@ -142,7 +142,13 @@ describe("--with-router", () => {
       Array.from({ length: 90 }, (_, index) => 40_000 + index),
     );
     if (!result.ok) throw new Error(result.message);
-    const router = { selfCommand: ["fd-router"], address: { host: "0.0.0.0", port: 9000 }, args: [], drainSecs: 20 };
+    const router = {
+      selfCommand: ["fd-router"],
+      address: { host: "0.0.0.0", port: 9000 },
+      registrationPort: 9001,
+      args: [],
+      drainSecs: 20,
+    };
     const plan = addRouter(result.plan, { ...router, environment: { SECRET: "s" } });
     expect(plan.router?.command).toEqual([
       "fd-router",
@@ -156,6 +162,6 @@ describe("--with-router", () => {
       "20",
     ]);
     expect(plan.router?.environment).toEqual({ SECRET: "s" });
-    expect(plan.claims[0]).toEqual({ flag: "--router", port: 9000 });
+    expect(plan.claims.slice(0, 2).map(({ port }) => port)).toEqual([9000, 9001]);
   });
 });

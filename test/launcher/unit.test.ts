@@ -28,7 +28,10 @@ class Run {
   readonly #limits: UnitLimits;
 
   constructor(size: number, limits: Partial<UnitLimits> = {}) {
-    this.unit = createUnit(size, 0);
+    this.unit = createUnit(
+      Array.from({ length: size }, (_, server) => `s${server}`),
+      0,
+    );
     this.#limits = { ...LIMITS, ...limits };
   }
 
@@ -42,7 +45,7 @@ class Run {
   /** Started and healthy. */
   up(): this {
     this.after(0);
-    for (let server = 0; server < this.unit.size; server++) this.after(0, { kind: "healthy", server });
+    for (let server = 0; server < this.unit.names.length; server++) this.after(0, { kind: "healthy", server });
     return this;
   }
 
@@ -139,7 +142,7 @@ describe("a unit's life", () => {
     run.after(0, { kind: "healthy", server: 0 });
     expect(run.after(999)).toEqual([]);
     expect(run.after(1)).toEqual(["leave", "terminate"]);
-    expect(run.unit.reason).toBe("not healthy within 1 s");
+    expect(run.unit.reason).toBe("s1 not healthy within 1 s");
   });
 
   test("a server without a good probe for the hang limit is restarted; a late good probe saves it", () => {
@@ -149,7 +152,7 @@ describe("a unit's life", () => {
     run.after(0, { kind: "healthy", server: 1 });
     expect(run.after(499, miss)).toEqual([]);
     expect(run.after(1, miss)).toEqual(["leave", "terminate"]);
-    expect(run.unit.reason).toBe("server 1 hangs: no good probe for 0.5 s");
+    expect(run.unit.reason).toBe("s1 hangs: no good probe for 0.5 s");
   });
 
   test("one bad probe after a long time is no hang: the launcher itself may have been stopped", () => {
