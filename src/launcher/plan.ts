@@ -1,6 +1,6 @@
 /**
  * Options -> the processes to start. Pure: ports that were found free come in as a list. The rules, their order and their texts are those of
- * multi_api_server (spec/fastdeploy-engine.md §6.2, §6.3), so that its command lines give the same servers here.
+ * multi_api_server, so that its command lines give the same servers here.
  */
 import { deviceIds, groupDevices, requireDevices } from "./plan-devices.ts";
 import type { FleetPlan, HostFacts, ServerPlan, UnitPlan } from "./fleet-plan.ts";

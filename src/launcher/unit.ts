@@ -147,7 +147,7 @@ function unhealthy(unit: Unit, server: number, now: number, limits: UnitLimits):
   return move(unit, { ...state, probes: state.probes.with(server, { ...record, misses }) }, []);
 }
 
-/** Unasked: a crash, whatever the status, since FastDeploy exits with 0 when loading failed (spec/fastdeploy-engine.md §3.1). */
+/** Unasked: a crash, whatever the status, since FastDeploy exits with 0 when loading failed. */
 function exited(
   unit: Unit,
   event: { readonly server: number; readonly how: string },
