@@ -9,6 +9,7 @@ import type { ControlReply, ControlRequest } from "../fleet/control.ts";
 import { programName } from "../lib/program-name.ts";
 import { Logger } from "../log/logger.ts";
 import { createRegistry, type RegistryService } from "../registry/service.ts";
+import { readsReports } from "../scheduler/policies/index.ts";
 import { isPortTaken } from "../worker/port-check.ts";
 import { WorkerPool } from "../worker/pool.ts";
 import type { Command } from "./command.ts";
@@ -34,7 +35,12 @@ export const command: Command = {
 
 async function serve(config: Config, port: number, log: Logger): Promise<number> {
   const { host } = config.server;
-  const registry = createRegistry(config.manager, { splitwise: config.server.splitwise, routerPort: port, log });
+  const registry = createRegistry(config.manager, {
+    splitwise: config.server.splitwise,
+    routerPort: port,
+    log,
+    reportsWanted: readsReports(config.scheduler, config.server.splitwise),
+  });
   const pool = new WorkerPool(
     {
       hostname: host,

@@ -13,6 +13,7 @@ import { type Probe, Prober, probeOverHttp } from "./health.ts";
 import { resolveByDns, resolveHost, type ResolveName } from "./host-names.ts";
 import { HttpDoor } from "./http.ts";
 import type { RegistryLog } from "./log.ts";
+import { MetricsScraper, type Scrape, scrapeOverHttp, scrapeTargets } from "./metrics-scraper.ts";
 import type { RegistryOptions } from "./options.ts";
 import { Publisher } from "./publisher.ts";
 import { RateLimit } from "./rate-limit.ts";
@@ -30,10 +31,13 @@ export interface RegistrySurroundings {
   /** Port that clients use; decides the automatic registration port, and nobody may register it. */
   readonly routerPort: number;
   readonly log: RegistryLog;
-  /** For tests: monotonic milliseconds, timers, the probe, the look-up of names. */
+  /** A policy goes by what engines report. */
+  readonly reportsWanted?: boolean;
+  /** For tests: monotonic milliseconds, timers, the probe, the page of metrics, the look-up of names. */
   readonly now?: () => number;
   readonly timers?: Timers;
   readonly probe?: Probe;
+  readonly scrape?: Scrape;
   readonly resolve?: ResolveName;
 }
 
@@ -74,6 +78,7 @@ class Service implements RegistryService {
   readonly #now: () => number;
   readonly #timers: Timers;
   readonly #prober: Prober;
+  readonly #scraper: MetricsScraper | null;
   readonly #publisher: Publisher;
   readonly #http: HttpDoor;
   readonly #static: StaticFleet;
@@ -90,12 +95,13 @@ class Service implements RegistryService {
     this.#log = surroundings.log;
     this.#now = surroundings.now ?? (() => performance.now());
     this.#timers = surroundings.timers ?? REAL_TIMERS;
-    this.#settings = settingsOf(options);
+    this.#settings = settingsOf(options, surroundings.reportsWanted ?? false);
     this.#state = emptyState(this.#settings.rules);
     const interfaces = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
     this.#ownAddresses = new Set(interfaces.map((item) => item.address));
     const { probePath, probeTimeoutMs } = this.#settings;
     this.#prober = new Prober(surroundings.probe ?? probeOverHttp, probePath, probeTimeoutMs);
+    this.#scraper = this.#settings.scrapeIntervalMs > 0 ? this.#createScraper() : null;
     this.#publisher = new Publisher(() => this.snapshot(), this.#now, this.#timers);
     const doorDeps = {
       apply: (command: RegistryCommand) => this.#apply(command),
@@ -129,11 +135,13 @@ class Service implements RegistryService {
       this.#tcp?.tick();
     });
     this.#every(this.#settings.probeIntervalMs, () => this.#probeAll());
+    if (this.#scraper !== null) this.#every(this.#settings.scrapeIntervalMs, () => this.#scrapeAll());
   }
 
   async stop(): Promise<void> {
     for (const stopClock of this.#stopClocks) stopClock();
     this.#prober.stop();
+    this.#scraper?.stop();
     this.#tcp?.stop();
     this.#tcp = null;
     this.#publisher.stop();
@@ -184,7 +192,7 @@ class Service implements RegistryService {
     switch (effect.kind) {
       case "publish":
         this.#publisher.changed(effect.urgent);
-        if (effect.urgent) this.#static.changed();
+        if (effect.urgent) this.#fleetChanged();
         return;
       case "probe":
         this.#requestProbe(effect.id, effect.again);
@@ -198,6 +206,29 @@ class Service implements RegistryService {
       case "log":
         this.#log[effect.level](effect.message);
     }
+  }
+
+  #fleetChanged(): void {
+    this.#static.changed();
+    if (this.#scraper === null) return;
+    const targets = scrapeTargets(this.#state.entries.values(), this.#now());
+    // A new instance is asked at once, lest it pass for idle until the next round.
+    this.#scraper.ask(targets.filter(({ report }) => report === null));
+    this.#scraper.retain(this.#state.entries);
+  }
+
+  #scrapeAll(): void {
+    this.#scraper?.ask(scrapeTargets(this.#state.entries.values(), this.#now()));
+  }
+
+  #createScraper(): MetricsScraper {
+    return new MetricsScraper({
+      scrape: this.#surroundings.scrape ?? scrapeOverHttp,
+      timeoutMs: this.#settings.scrapeTimeoutMs,
+      timers: this.#timers,
+      log: this.#log,
+      report: (reports) => this.#apply({ kind: "report", reports }),
+    });
   }
 
   #probeAll(): void {
