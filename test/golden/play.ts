@@ -60,6 +60,7 @@ function configOf({ config = {} }: GoldenCase): object {
 }
 
 async function perform(golden: GoldenCase, stage: Stage, router: RouterProcess): Promise<Seen> {
+  await serves(stage);
   for (const body of golden.registered_before ?? []) await register(stage, body);
   await fleetKnown(golden, stage);
   const skip = await settledLength(router, golden.registered_before?.length ?? 0);
@@ -78,6 +79,18 @@ async function perform(golden: GoldenCase, stage: Stage, router: RouterProcess):
   if (golden.registered !== undefined) seen.registered = await listing(stage, "/registered");
   if (golden.registered_number !== undefined) seen.registered_number = await listing(stage, "/registered_number");
   return seen;
+}
+
+/** What first accepts on the port may be the router's look whether the port is free. */
+async function serves(stage: Stage): Promise<void> {
+  for (let waitedMs = 0; waitedMs < 5000; waitedMs += 20) {
+    const status = await fetch(`http://127.0.0.1:${stage.routerPort}/health`, { keepalive: false }).then(
+      (response) => response.status,
+      () => 0,
+    );
+    if (status === 200) return;
+    await sleep(20);
+  }
 }
 
 async function register(stage: Stage, body: string): Promise<void> {
