@@ -134,8 +134,9 @@ export class ServeDownstream implements Downstream {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#finish = () => {
       // Rejecting makes Bun reset the connection: without a last chunk the client knows that the answer is cut.
+      // A full turn of the event loop later, or the reset overtakes what was flushed in this one: the error event above all.
       if (this.#cut !== null) {
-        reject(this.#cut);
+        setImmediate(() => setImmediate(reject, this.#cut));
       } else {
         controller.close();
         resolve();
