@@ -24,10 +24,10 @@ const report = await soak({
   chaos: values.chaos,
   tokens: { min: 20, max: 200 },
 });
-const faults = faultsOf(report);
+const found = faultsOf(report);
 console.log(describe(report).join("\n"));
-console.log(faults.length === 0 ? "OK" : `FAILED\n${faults.join("\n")}`);
-process.exitCode = faults.length === 0 ? 0 : 1;
+console.log(found.length === 0 ? "OK" : `FAILED\n${found.join("\n")}`);
+process.exitCode = found.length === 0 ? 0 : 1;
 
 function describe(soaked: SoakReport): string[] {
   const { seconds, usage, engineKill, workerCrash } = soaked;

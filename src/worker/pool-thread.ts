@@ -85,6 +85,13 @@ export class PoolThread {
     return this.#collected.promise;
   }
 
+  /** Its requests are gone, and its counts are the pool's now. */
+  forget(): void {
+    this.metrics = NO_METRICS;
+    this.instances = [];
+    this.#loads.clear();
+  }
+
   terminate(): void {
     this.#worker.terminate();
   }

@@ -193,6 +193,7 @@ export class WorkerPool {
   #restart(thread: PoolThread, reason: string): void {
     if (this.#stopping || this.#threads[thread.index] !== thread || this.#watch === null) return;
     this.#ended = addMetrics(this.#ended, thread.metrics);
+    thread.forget();
     for (const other of this.#threads) if (other !== thread) other.send({ kind: "withdraw", dispatcher: thread.name });
     this.#restarts++;
     const livedMs = performance.now() - thread.startedAt;

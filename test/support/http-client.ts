@@ -21,25 +21,25 @@ export interface HttpRequest {
 }
 
 export class HttpConnection implements Disposable {
-  readonly #socket: Bun.Socket<undefined>;
+  readonly #socket: Bun.Socket;
   #parser: AnswerParser | null = null;
   #settle: (complete: boolean) => void = () => undefined;
   #unsent: Uint8Array = new Uint8Array(0);
   open = true;
 
-  private constructor(socket: Bun.Socket<undefined>) {
+  private constructor(socket: Bun.Socket) {
     this.#socket = socket;
   }
 
   static async connect(port: number): Promise<HttpConnection> {
     let connection: HttpConnection | null = null;
-    const closed = (): void => connection?.#closed();
-    const socket = await Bun.connect<undefined>({
+    const closed = (): void => connection?.leave();
+    const socket = await Bun.connect({
       hostname: "127.0.0.1",
       port,
       socket: {
-        data: (_, bytes) => connection?.#received(bytes),
-        drain: () => connection?.#write(new Uint8Array(0)),
+        data: (_, bytes) => connection?.received(bytes),
+        drain: () => connection?.write(new Uint8Array(0)),
         end: closed,
         close: closed,
         error: closed,
@@ -60,7 +60,7 @@ export class HttpConnection implements Disposable {
         this.#parser = null;
         resolve(toAnswer(parser, complete));
       };
-      if (this.open) this.#write(typeof request === "string" ? Buffer.from(request, "latin1") : request);
+      if (this.open) this.write(typeof request === "string" ? Buffer.from(request, "latin1") : request);
       else this.#settle(false);
     });
   }
@@ -79,7 +79,7 @@ export class HttpConnection implements Disposable {
     this.leave();
   }
 
-  #received(bytes: Buffer): void {
+  private received(bytes: Buffer): void {
     const parser = this.#parser;
     if (parser === null) return;
     // Kept beyond the callback, whose buffer is used again.
@@ -94,7 +94,7 @@ export class HttpConnection implements Disposable {
     if (parser !== null) this.#settle(parser.untilClose);
   }
 
-  #write(bytes: Uint8Array): void {
+  private write(bytes: Uint8Array): void {
     const all = this.#unsent.length === 0 ? bytes : Buffer.concat([this.#unsent, bytes]);
     if (all.length === 0) return;
     const written = Math.max(0, this.#socket.write(all));
