@@ -16,7 +16,6 @@ export class PoolThread {
   readonly generation: number;
   /** Name of its dispatcher: never used again by another thread. */
   readonly name: string;
-  readonly startedAt = performance.now();
   readonly #worker: Worker;
   readonly #listening = Promise.withResolvers<number>();
   readonly #drained = Promise.withResolvers<void>();

@@ -39,7 +39,7 @@ const COLLECT_MS = 250;
 /** A thread that answers no ping for this long hangs in an endless loop. */
 const HUNG_MS = 5000;
 const WATCH_MS = 500;
-/** A thread that lived shorter is not started again at once, lest a fault at start-up spins. */
+/** A second crash within this time is not answered at once, lest a fault at start-up spins. */
 const STABLE_MS = 10_000;
 const RESTART_DELAY_MS = 500;
 
@@ -52,6 +52,7 @@ export class WorkerPool {
   /** Figures of threads that ended: what they counted stays counted. */
   #ended: MetricData = NO_METRICS;
   #restarts = 0;
+  #crashedAt = -Infinity;
   #generation = 0;
   #stopping = false;
   #watch: Timer | null = null;
@@ -196,8 +197,9 @@ export class WorkerPool {
     thread.forget();
     for (const other of this.#threads) if (other !== thread) other.send({ kind: "withdraw", dispatcher: thread.name });
     this.#restarts++;
-    const livedMs = performance.now() - thread.startedAt;
-    const delayMs = livedMs > STABLE_MS ? 0 : RESTART_DELAY_MS;
+    const now = performance.now();
+    const delayMs = now - this.#crashedAt > STABLE_MS ? 0 : RESTART_DELAY_MS;
+    this.#crashedAt = now;
     this.#events.error(`Worker thread ${thread.name} ended (${reason}), starting it again`);
     setTimeout(() => {
       if (this.#stopping) return;

@@ -14,6 +14,11 @@ import { until } from "./until.ts";
 const WORKERS = 2;
 const IN_FLIGHT = "fd_router_in_flight_requests";
 
+export interface FleetOptions {
+  readonly flags?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 export interface EngineProcess {
   readonly program: Program;
   readonly port: number;
@@ -33,10 +38,10 @@ export class Fleet implements AsyncDisposable {
     this.registrationPort = registrationPort;
   }
 
-  /** Two worker threads unless `flags` say otherwise. */
-  static async start(...flags: readonly string[]): Promise<Fleet> {
+  /** Options by their environment variables, flags beside the port and two worker threads. */
+  static async start({ flags = [], env = {} }: FleetOptions = {}): Promise<Fleet> {
     const binary = await compiledBinary();
-    const router = Program.start([binary, "--port", "0", "--workers", String(WORKERS), ...flags]);
+    const router = Program.start([binary, "--port", "0", "--workers", String(WORKERS), ...flags], env);
     const [, port] = await router.says(/Listening on port (\d+)/);
     const [, registrationPort] = await router.says(/Listening for registrations on 127\.0\.0\.1:(\d+)/);
     return new Fleet(router, Number(port), Number(registrationPort));
