@@ -16,7 +16,6 @@ export class PoolThread {
   readonly generation: number;
   /** Name of its dispatcher: never used again by another thread. */
   readonly name: string;
-  readonly startedAt = performance.now();
   readonly #worker: Worker;
   readonly #listening = Promise.withResolvers<number>();
   readonly #drained = Promise.withResolvers<void>();
@@ -95,6 +94,13 @@ export class PoolThread {
     this.#collected = Promise.withResolvers<void>();
     this.send({ kind: "collect" });
     return this.#collected.promise;
+  }
+
+  /** Its requests are gone, and its counts are the pool's now. */
+  forget(): void {
+    this.metrics = NO_METRICS;
+    this.instances = [];
+    this.#loads.clear();
   }
 
   terminate(): void {

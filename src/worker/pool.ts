@@ -40,7 +40,7 @@ const COLLECT_MS = 250;
 const WATCH_MS = 500;
 /** A thread that leaves so many pings unanswered hangs in an endless loop. */
 const HUNG_PINGS = 10;
-/** A thread that lived shorter is not started again at once, lest a fault at start-up spins. */
+/** A second crash within this time is not answered at once, lest a fault at start-up spins. */
 const STABLE_MS = 10_000;
 const RESTART_DELAY_MS = 500;
 
@@ -54,6 +54,7 @@ export class WorkerPool {
   #endedMetrics: MetricData = NO_METRICS;
   readonly #departures = new Departures();
   #restarts = 0;
+  #crashedAt = -Infinity;
   #generation = 0;
   #stopping = false;
   #watch: Timer | null = null;
@@ -199,12 +200,14 @@ export class WorkerPool {
   /** The thread took its own requests with it; the others learn that its load is gone. */
   #restart(thread: PoolThread, reason: string): void {
     this.#endedMetrics = addMetrics(this.#endedMetrics, thread.metrics);
+    thread.forget();
     // One that never listened fails the start as a whole.
     if (this.#stopping || (this.#watch === null && !thread.hasListened)) return;
     for (const other of this.#threads) if (other !== thread) other.send({ kind: "withdraw", dispatcher: thread.name });
     this.#restarts++;
-    const livedMs = performance.now() - thread.startedAt;
-    const delayMs = livedMs > STABLE_MS ? 0 : RESTART_DELAY_MS;
+    const now = performance.now();
+    const delayMs = now - this.#crashedAt > STABLE_MS ? 0 : RESTART_DELAY_MS;
+    this.#crashedAt = now;
     this.#events.error(`Worker thread ${thread.name} ended (${reason}), starting it again`);
     setTimeout(() => {
       if (this.#stopping) return;

@@ -29,7 +29,9 @@ export class RawClient {
           client.#changed();
         },
         drain: () => client?.send(""),
-        close: () => client?.#close(),
+        close: () => {
+          if (client !== null) client.#close();
+        },
         error: (_, error) => {
           if (client !== null && "code" in error && error.code === "ECONNRESET") client.wasReset = true;
         },
