@@ -45,8 +45,9 @@ export function replay(workload: Workload, setup: ReplaySetup): Promise<void> {
     for (let request = workload.requests[next]; request !== undefined; request = workload.requests[next]) {
       if (signal.aborted) return;
       const dueAt = startedAt + request.dueMs;
-      if (dueAt > clock.now()) {
-        clock.after(dueAt - clock.now(), launchDue);
+      const delayMs = dueAt - clock.now();
+      if (delayMs > 0) {
+        clock.after(delayMs, launchDue);
         return;
       }
       next++;
