@@ -29,14 +29,14 @@ export const ERRORS = define({
   body_timeout: err(408, "client", "timeout_error", "Request body came too slowly"),
   body_too_large: err(413, "client", "invalid_request_error", "Request body too large"),
   uri_too_long: err(414, "client", "invalid_request_error", "Request target too long"),
-  saturated: err(429, "router", "overloaded_error", "All instances are at their limit", true),
+  saturated: retryLater(err(429, "router", "overloaded_error", "All instances are at their limit")),
   client_closed: err(499, "client", "invalid_request_error", "Client closed the request"),
   internal: err(500, "router", "server_error", "Internal server error"),
   upstream_failed: err(502, "upstream", "server_error", "Failed to connect to backend service"),
   upstream_invalid: err(502, "upstream", "server_error", "Invalid answer from backend service"),
-  no_instance: err(503, "router", "overloaded_error", "Failed to select worker", true),
-  draining: err(503, "router", "overloaded_error", "Router is shutting down", true),
-  control_unavailable: err(503, "router", "server_error", "Control plane did not answer", true),
+  no_instance: retryLater(err(503, "router", "overloaded_error", "Failed to select worker")),
+  draining: retryLater(err(503, "router", "overloaded_error", "Router is shutting down")),
+  control_unavailable: retryLater(err(503, "router", "server_error", "Control plane did not answer")),
   upstream_timeout: err(504, "upstream", "timeout_error", "Backend service did not answer in time"),
 });
 
@@ -54,12 +54,10 @@ export class RouterError extends Error {
   }
 }
 
-function err(
-  status: number,
-  source: ErrorSource,
-  type: ErrorDefinition["type"],
-  text: string,
-  retryAfter = false,
-): ErrorDefinition {
-  return Object.freeze({ status, source, type, text, retryAfter });
+function err(status: number, source: ErrorSource, type: ErrorDefinition["type"], text: string): ErrorDefinition {
+  return Object.freeze({ status, source, type, text, retryAfter: false });
+}
+
+function retryLater(definition: ErrorDefinition): ErrorDefinition {
+  return Object.freeze({ ...definition, retryAfter: true });
 }

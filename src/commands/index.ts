@@ -7,4 +7,5 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   "mock-engine": async () => (await import("./mock-engine.ts")).command,
   demo: async () => (await import("./demo.ts")).command,
   check: async () => (await import("./check.ts")).command,
+  help: async () => (await import("./help.ts")).command,
 };

@@ -10,6 +10,8 @@ export interface InstanceLoad {
   readonly inFlight: number;
   /** Uncached prompt tokens whose first token has not come back. */
   readonly pendingPrefillTokens: number;
+  /** Prompt tokens of the requests in flight, whether prefilled or not. */
+  readonly promptTokens: number;
 }
 
 export interface LoadDigest {

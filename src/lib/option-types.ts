@@ -8,29 +8,20 @@ declare module "zod" {
   interface GlobalMeta {
     /** Command-line flag that sets the option, without dashes. */
     flag?: string;
-    /** Other flags with the same meaning (those of the Python router). */
-    flagAliases?: readonly string[];
-    /**
-     * A key of the Go program's config.yaml: no value may stop the start that did not stop it there. What fails the check becomes
-     * the default, silently for 0 and "" (the Go program documents them as "default"), with a warning for all else.
-     * Without this mark a value out of range is an error.
-     */
-    goKey?: boolean;
-    /** Old names of the key in config.yaml. */
-    formerKeys?: readonly string[];
+    /** What a value must be, where the schema's own bounds do not tell: "a number, negative for never". */
+    wanted?: string;
     /** A choice that differs in case only is another value, not a slip. */
     caseSensitive?: boolean;
   }
 }
 
-/** `.meta(goKey)` on every option that the Go program has. */
-export const goKey = Object.freeze({ goKey: true });
-
-const MAX_SECS = 1e9;
+/** Longest delay that a timer takes (2^31 - 1 ms): some 24 days. */
+const MAX_SECS = 2_147_483;
+const MIN_SECS = 0.001;
 
 /** A period or a time limit that must be there. */
 export function seconds(): z.ZodNumber {
-  return z.number().min(1e-9).max(MAX_SECS);
+  return z.number().min(MIN_SECS).max(MAX_SECS);
 }
 
 /** A time limit; 0 has none. */
@@ -38,17 +29,14 @@ export function secondsOrNone(): z.ZodNumber {
   return z.number().min(0).max(MAX_SECS);
 }
 
-/** A duration whose negative values mean "never" or "no limit", and 0 the default, as in the Go program. */
+/** A duration whose negative values mean "never" or "no limit"; 0 means the default, as in the Go program. */
 export function durationOrNever(): z.ZodNumber {
-  return z
-    .number()
-    .max(MAX_SECS)
-    .refine((value) => value !== 0, "Invalid input: expected a number other than 0");
+  return z.number().max(MAX_SECS).refine(isNotZero).meta({ wanted: "a number, negative for none" });
 }
 
-/** A whole number whose negative values mean "no limit", and 0 the default, as in the Go program. */
+/** A whole number whose negative values mean "no limit"; 0 means the default, as in the Go program. */
 export function limitOrNone(): z.ZodInt {
-  return z.int().refine((value) => value !== 0, "Invalid input: expected a whole number other than 0");
+  return z.int().refine(isNotZero).meta({ wanted: "a whole number, negative for none" });
 }
 
 /** A whole number from 1. */
@@ -63,11 +51,6 @@ export function countOrZero(): z.ZodInt {
 
 export function percent(): z.ZodNumber {
   return z.number().min(0).max(100);
-}
-
-/** Any finite number. */
-export function factor(): z.ZodNumber {
-  return z.number();
 }
 
 /** A TCP port; 0 lets the system choose. */
@@ -89,4 +72,8 @@ export function choice<const Names extends readonly [string, ...string[]]>(
   names: Names,
 ): z.ZodEnum<{ [Name in Names[number]]: Name }> {
   return z.enum(names);
+}
+
+function isNotZero(value: number): boolean {
+  return value !== 0;
 }

@@ -1,18 +1,18 @@
 /** Options of logging: section `log` of config.yaml. */
 import { z } from "zod";
-import { choice, durationOrNever, goKey, limitOrNone, toggle } from "../lib/option-types.ts";
+import { choice, durationOrNever, limitOrNone, toggle } from "../lib/option-types.ts";
 
 export const logOptions = z.object({
   level: choice(["debug", "info", "warn", "error"])
     .default("info")
     .describe("Lines below this level are not written.")
-    .meta({ ...goKey, flag: "log-level" }),
+    .meta({ flag: "log-level" }),
   output: choice(["stdout", "file"])
     .default("stdout")
     .describe(
       "`file`: a file a day in the directory `logs`, and the link `logs/router.log` to today's. `stdout`: errors go to stderr.",
     )
-    .meta({ ...goKey, caseSensitive: true, flag: "log-output" }),
+    .meta({ caseSensitive: true, flag: "log-output" }),
   format: choice(["go", "json", "pretty"])
     .default("go")
     .describe(
@@ -21,16 +21,13 @@ export const logOptions = z.object({
     .meta({ flag: "log-format" }),
   "max-age-days": limitOrNone()
     .default(7)
-    .describe("Dated log files older than this are deleted, in days. Negative: never.")
-    .meta(goKey),
+    .describe("Dated log files older than this are deleted, in days. Negative: never."),
   "max-total-size-mb": limitOrNone()
     .default(500)
-    .describe("The oldest dated log files are deleted above this total, in megabytes. Negative: never.")
-    .meta(goKey),
+    .describe("The oldest dated log files are deleted above this total, in megabytes. Negative: never."),
   "cleanup-interval-secs": durationOrNever()
     .default(3600)
-    .describe("Period of deleting old log files, in seconds. Negative: never.")
-    .meta(goKey),
+    .describe("Period of deleting old log files, in seconds. Negative: never."),
   access: toggle().default(true).describe("Write one line for each request.").meta({ flag: "log-access" }),
 });
 

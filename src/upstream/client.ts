@@ -2,6 +2,7 @@
  * The pooled HTTP/1.1 client behind the router: one per worker thread. proxy/forward.ts sends through it, the demo's load generator too.
  * Why not `fetch`: one HTTP thread and 256 requests a process, 64 idle connections, the answer's head held back (docs/performance.md).
  */
+import { connect } from "./connection.ts";
 import { ConnectionPool } from "./connection-pool.ts";
 import { Exchange, type AnswerListener, type Clocks, type ExchangeHost, type UpstreamRequest } from "./exchange.ts";
 import type { Origin } from "./origin.ts";
@@ -39,6 +40,18 @@ export class UpstreamClient implements ExchangeHost {
     this.#exchanges.add(exchange);
     exchange.start();
     return exchange;
+  }
+
+  /** Whether somebody listens there: tells a dead instance from one that refused a request. Never rejects. */
+  async isListening(origin: Origin): Promise<boolean> {
+    const dial = connect(origin).then(
+      (connection) => {
+        this.pool(origin).put(connection, this.#now());
+        return true;
+      },
+      () => false,
+    );
+    return Promise.race([dial, Bun.sleep(this.clocks.connectTimeoutMs).then(() => false)]);
   }
 
   get openExchanges(): number {

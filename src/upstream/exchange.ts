@@ -22,6 +22,8 @@ export interface UpstreamRequest {
 
 /** Told of the answer as it comes; ends with exactly one of `onEnd` and `onFailure`, unless aborted. */
 export interface AnswerListener extends ResponseListener {
+  /** All that one read brought has been told, and more will follow: the moment to pass it on. */
+  onReadEnd(): void;
   onEnd(): void;
   onFailure(failure: UpstreamFailure): void;
 }
@@ -115,6 +117,7 @@ export class Exchange implements ConnectionUser {
     const state = this.#reader.feed(bytes);
     if (state.kind === "done") this.#complete();
     else if (state.kind === "broken") this.#fail({ kind: "invalid", detail: state.problem });
+    else if (this.#phase === "answering") this.#listener.onReadEnd();
   }
 
   onClosed(detail: string): void {

@@ -1,28 +1,24 @@
 /** Options of listening and of the worker threads: section `server` of config.yaml, together with those of proxy/. */
 import { z } from "zod";
-import { choice, countOrZero, goKey, secondsOrNone, text, toggle } from "../lib/option-types.ts";
+import { choice, countOrZero, secondsOrNone, text, toggle } from "../lib/option-types.ts";
 
 export const workerOptions = z.object({
-  name: text()
-    .default("")
-    .describe("Name of this router in log lines; the Go program reads it and ignores it.")
-    .meta(goKey),
+  name: text().default("").describe("Name of this router in log lines; the Go program reads it and ignores it."),
   port: text()
     .default("")
     .describe("Port to listen on, a number or the name of a service. Required here or as a flag.")
-    .meta({ ...goKey, flag: "port" }),
+    .meta({ flag: "port" }),
   host: text()
     .default("")
     .describe("Address to listen on. Empty or `0.0.0.0`: all interfaces, IPv4 and IPv6.")
-    .meta({ ...goKey, flag: "host" }),
+    .meta({ flag: "host" }),
   mode: choice(["debug", "release", "test"])
     .default("release")
-    .describe("Mode of the Go program's web framework, accepted so that its files work; it changes nothing here.")
-    .meta(goKey),
+    .describe("Mode of the Go program's web framework, accepted so that its files work; it changes nothing here."),
   splitwise: toggle()
     .default(false)
     .describe("Prefill and decode run on separate instances (PD mode); otherwise every instance must be mixed.")
-    .meta({ ...goKey, flag: "splitwise" }),
+    .meta({ flag: "splitwise" }),
   workers: countOrZero()
     .max(1024)
     .default(0)

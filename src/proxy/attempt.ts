@@ -1,0 +1,51 @@
+/** One try of a request on one instance: forward, relay, settle. Called by handle.ts for every assignment. */
+import type { Assignment, Outcome } from "../scheduler/assignment.ts";
+import type { UpstreamFailure } from "../upstream/failure.ts";
+import type { ProxyContext } from "./context.ts";
+import type { Downstream } from "./downstream.ts";
+import { forward } from "./forward.ts";
+import { judge } from "./outcome.ts";
+import type { RequestRecord } from "./record.ts";
+import { relay } from "./relay.ts";
+
+export interface Attempt {
+  readonly assignment: Assignment;
+  readonly body: Uint8Array;
+  readonly record: RequestRecord;
+}
+
+/** Null when the client has its answer, or has left; else the failure, of which the client knows nothing yet. */
+export async function attempt(
+  client: Downstream,
+  proxy: ProxyContext,
+  tried: Attempt,
+): Promise<UpstreamFailure | null> {
+  const { assignment, body, record } = tried;
+  const { instance } = assignment;
+  let outcome: Outcome = { kind: "abandoned" };
+  record.instance = instance;
+  record.attempts++;
+  try {
+    record.forwardedAt = proxy.now();
+    const forwarded = await forward(proxy.upstream, client, { instance, path: client.path, body });
+    if (forwarded.kind === "answered") record.status = forwarded.answer.head.status;
+    const result =
+      forwarded.kind === "answered" ? await relay(forwarded.answer, client, { assignment, record, proxy }) : forwarded;
+    switch (result.kind) {
+      case "complete":
+        outcome = judge(record.status, result.tail);
+        return null;
+      case "client-gone":
+        record.error = "client_gone";
+        return null;
+      case "failed":
+        outcome = { kind: "failed", reason: result.failure.kind };
+        proxy.recorder.upstreamFailed(instance.id, result.failure.kind);
+        if (!client.started) return result.failure;
+        record.error = "upstream_cut";
+        return null;
+    }
+  } finally {
+    assignment.settle(outcome, proxy.now());
+  }
+}

@@ -1,0 +1,181 @@
+/**
+ * Finds the few fields of a request body that the router needs, without parsing a long one (JSON.parse of a 32 KB chat costs more than
+ * all the rest of the relay: 37 µs against 0.7 µs for this, bun-limits §2.2).
+ *
+ * Why a search is exact: in valid JSON the bytes `"stream"` with both quotes are always a whole string, since a quote inside a string
+ * is escaped. So it is the top-level key if a colon follows and the nesting depth there is 1. Depth is counted from the nearer end of
+ * the body; where that is too far, or a name occurs twice, the body is parsed in full. A key spelt with \u escapes is not seen.
+ */
+
+/** What the body says; null where it does not say. */
+export interface BodyFields {
+  readonly model: string | null;
+  /** True only for JSON `true`. */
+  readonly stream: boolean;
+  readonly sessionId: string | null;
+}
+
+export type BodyResult =
+  { readonly ok: true; readonly fields: BodyFields } | { readonly ok: false; readonly problem: string };
+
+/** Up to this size a full parse is cheap (about 1 µs per KB), and every malformed body is found out. */
+const PARSE_BYTES = 4096;
+/** How far from an end the nesting depth is counted. */
+const DEPTH_SCAN_BYTES = 4096;
+/** Above this size an undecided search is not parsed in full: it would hold the thread for tens of milliseconds. */
+const MAX_PARSE_BYTES = 1024 * 1024;
+
+const QUOTE = 34;
+const BACKSLASH = 92;
+const COLON = 58;
+
+export function readBodyFields(body: Uint8Array): BodyResult {
+  if (body.length <= PARSE_BYTES) return parse(body);
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  // Only the outermost braces are checked on a long body; what is malformed inside is for the engine to refuse.
+  if (firstByte(bytes) !== 0x7b || lastByte(bytes) !== 0x7d) return parse(body);
+  const stream = find(bytes, '"stream"');
+  const model = find(bytes, '"model"');
+  const sessionId = find(bytes, '"session_id"');
+  if (stream === UNDECIDED || model === UNDECIDED || sessionId === UNDECIDED) {
+    if (body.length <= MAX_PARSE_BYTES) return parse(body);
+    return { ok: true, fields: { model: null, stream: false, sessionId: null } };
+  }
+  return {
+    ok: true,
+    fields: {
+      stream: stream !== ABSENT && bytes.toString("latin1", stream, stream + 4) === "true",
+      model: model === ABSENT ? null : stringAt(bytes, model),
+      sessionId: sessionId === ABSENT ? null : stringAt(bytes, sessionId),
+    },
+  };
+}
+
+function parse(body: Uint8Array): BodyResult {
+  let value: unknown;
+  try {
+    // A UTF-8 byte-order mark is refused like any other stray character (RFC 8259 §8.1).
+    value = JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8"));
+  } catch (error) {
+    // Expected for hostile input; the parser's text does not quote more than a token.
+    return { ok: false, problem: body.length === 0 ? "unexpected end of JSON input" : problemText(error) };
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return { ok: false, problem: `the body is ${nameOf(value)}, want an object` };
+  }
+  const extra = "extra_body" in value ? value.extra_body : null;
+  const nested = typeof extra === "object" && extra !== null && "session_id" in extra ? extra.session_id : null;
+  const own = "session_id" in value ? text(value.session_id) : null;
+  return {
+    ok: true,
+    fields: {
+      model: "model" in value ? text(value.model) : null,
+      stream: "stream" in value && value.stream === true,
+      sessionId: own ?? text(nested),
+    },
+  };
+}
+
+function problemText(error: unknown): string {
+  return error instanceof Error ? error.message.replace(/^JSON Parse error: /, "").slice(0, 80) : "not JSON";
+}
+
+function nameOf(value: unknown): string {
+  if (value === null) return "null";
+  return Array.isArray(value) ? "an array" : `a ${typeof value}`;
+}
+
+function text(value: unknown): string | null {
+  return typeof value === "string" && value !== "" ? value : null;
+}
+
+const ABSENT = -1;
+const UNDECIDED = -2;
+
+/** Index of the value of a top-level key, ABSENT, or UNDECIDED. `quotedKey` has its quotes. */
+function find(bytes: Buffer, quotedKey: string): number {
+  const at = bytes.indexOf(quotedKey);
+  if (at < 0) return ABSENT;
+  if (bytes.indexOf(quotedKey, at + quotedKey.length) >= 0) return UNDECIDED;
+  const colon = skipSpace(bytes, at + quotedKey.length);
+  // A string value that happens to be "stream".
+  if (bytes[colon] !== COLON) return ABSENT;
+  const value = skipSpace(bytes, colon + 1);
+  const depth = at <= DEPTH_SCAN_BYTES ? depthFromStart(bytes, at) : depthFromEnd(bytes, at);
+  if (depth === null) return UNDECIDED;
+  // A nested one leaves open whether there is a session_id in extra_body; the parse reads it right.
+  return depth === 1 ? value : quotedKey === '"session_id"' ? UNDECIDED : ABSENT;
+}
+
+/** Nesting depth just before `at`. Null when the bytes are not JSON. */
+function depthFromStart(bytes: Buffer, at: number): number | null {
+  return depthOver(bytes, 0, at);
+}
+
+/** The same, from the closing side: the body as a whole ends at depth 0. */
+function depthFromEnd(bytes: Buffer, at: number): number | null {
+  if (bytes.length - at > DEPTH_SCAN_BYTES) return null;
+  const change = depthOver(bytes, at, bytes.length);
+  return change === null ? null : -change;
+}
+
+/** Opened minus closed brackets between two positions that are both outside of strings. */
+function depthOver(bytes: Buffer, from: number, to: number): number | null {
+  let depth = 0;
+  for (let i = from; i < to; i++) {
+    const byte = bytes[i] ?? 0;
+    if (byte === QUOTE) {
+      i = stringEnd(bytes, i);
+      if (i < 0) return null;
+    } else if (byte === 0x7b || byte === 0x5b) depth++;
+    else if (byte === 0x7d || byte === 0x5d) depth--;
+  }
+  return depth;
+}
+
+/** Index of the quote that ends the string that begins at `start`; -1 when there is none. */
+function stringEnd(bytes: Buffer, start: number): number {
+  let end = bytes.indexOf(QUOTE, start + 1);
+  while (end >= 0 && isEscaped(bytes, end)) end = bytes.indexOf(QUOTE, end + 1);
+  return end;
+}
+
+function isEscaped(bytes: Buffer, at: number): boolean {
+  let backslashes = 0;
+  while (bytes[at - 1 - backslashes] === BACKSLASH) backslashes++;
+  return backslashes % 2 === 1;
+}
+
+function stringAt(bytes: Buffer, at: number): string | null {
+  if (bytes[at] !== QUOTE) return null;
+  const end = stringEnd(bytes, at);
+  if (end < 0 || end - at > 1024) return null;
+  const raw = bytes.toString("utf8", at, end + 1);
+  if (!raw.includes("\\")) return text(raw.slice(1, -1));
+  try {
+    return text(JSON.parse(raw));
+  } catch {
+    // A broken escape: the engine refuses the body.
+    return null;
+  }
+}
+
+function skipSpace(bytes: Buffer, from: number): number {
+  let i = from;
+  while (isSpace(bytes[i])) i++;
+  return i;
+}
+
+function firstByte(bytes: Buffer): number {
+  return bytes[skipSpace(bytes, 0)] ?? 0;
+}
+
+function lastByte(bytes: Buffer): number {
+  let i = bytes.length - 1;
+  while (isSpace(bytes[i])) i--;
+  return bytes[i] ?? 0;
+}
+
+function isSpace(byte: number | undefined): boolean {
+  return byte === 32 || byte === 10 || byte === 13 || byte === 9;
+}

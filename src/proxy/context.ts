@@ -1,0 +1,28 @@
+/** What all requests of a worker thread share. Built by worker/thread.ts. */
+import type { Dispatcher } from "../scheduler/assignment.ts";
+import type { UpstreamClient } from "../upstream/client.ts";
+import type { Downstream } from "./downstream.ts";
+import type { Recorder } from "./record.ts";
+import type { RetryBudget } from "./retry.ts";
+import type { Route } from "./routes.ts";
+
+export interface ProxyContext {
+  readonly dispatcher: Dispatcher;
+  readonly upstream: UpstreamClient;
+  readonly recorder: Recorder;
+  readonly retryBudget: RetryBudget;
+  readonly limits: ProxyLimits;
+  /** Milliseconds on a monotonic clock. */
+  readonly now: () => number;
+  readonly random: () => number;
+  /** Answers the routes that no instance serves; resolves with the status. */
+  readonly answerLocally: (client: Downstream, route: Route) => Promise<number>;
+}
+
+export interface ProxyLimits {
+  readonly maxBodyBytes: number;
+  /** Further attempts of one request on other instances. */
+  readonly retries: number;
+  /** How long a client may take no byte of its answer before it is given up; 0 is off. */
+  readonly writeTimeoutMs: number;
+}

@@ -1,0 +1,66 @@
+/**
+ * The story of a request: describe, schedule, attempt (forward, relay, settle), perhaps on another instance. worker/thread.ts calls it
+ * for every request. Whatever happens, metrics count once and one access line is written.
+ */
+import { RouterError } from "../errors.ts";
+import type { InstanceId } from "../fleet/instance.ts";
+import type { UpstreamFailure } from "../upstream/failure.ts";
+import { attempt } from "./attempt.ts";
+import type { ProxyContext } from "./context.ts";
+import { describe } from "./describe.ts";
+import type { Downstream } from "./downstream.ts";
+import { originOf } from "./forward.ts";
+import { newRecord, type RequestRecord } from "./record.ts";
+import { respondError } from "./respond.ts";
+import { decideRetry } from "./retry.ts";
+import { refusalError, upstreamError } from "./router-error.ts";
+import { findRoute } from "./routes.ts";
+
+export async function handle(client: Downstream, proxy: ProxyContext): Promise<void> {
+  const record = newRecord(client, proxy.now());
+  try {
+    const route = findRoute(client.method, client.path);
+    if (route.kind === "inference") await infer(client, proxy, record);
+    else record.status = await proxy.answerLocally(client, route);
+  } catch (error) {
+    const known = error instanceof RouterError ? error : new RouterError("internal", "", error);
+    record.error = known.code;
+    if (!client.started && !client.gone) record.status = respondError(client, known, proxy.random);
+    if (known.code === "internal") proxy.recorder.crashed(error);
+  } finally {
+    proxy.recorder.finish(record, proxy.now());
+  }
+}
+
+async function infer(client: Downstream, proxy: ProxyContext, record: RequestRecord): Promise<void> {
+  const { body, scheduling } = await describe(client, proxy.limits.maxBodyBytes);
+  record.bodyAt = proxy.now();
+  record.requestBytes = body.length;
+  record.stream = scheduling.stream;
+  proxy.retryBudget.deposit();
+  const excluded = new Set<InstanceId>();
+  let failure: UpstreamFailure | null = null;
+  do {
+    const assigned = proxy.dispatcher.assign(scheduling, excluded, proxy.now());
+    if (!assigned.ok) throw failure === null ? refusalError(assigned.refusal) : upstreamError(failure);
+    const { assignment } = assigned;
+    excluded.add(assignment.instance.id);
+    failure = await attempt(client, proxy, { assignment, body, record });
+  } while (failure !== null && (await mayRetry(failure, client, proxy, record)));
+  if (failure !== null) throw upstreamError(failure);
+}
+
+async function mayRetry(
+  failure: UpstreamFailure,
+  client: Downstream,
+  proxy: ProxyContext,
+  record: RequestRecord,
+): Promise<boolean> {
+  let decision = decideRetry(failure, proxy.limits.retries + 1 - record.attempts);
+  if (decision === "ask-whether-alive" && record.instance !== null) {
+    decision = (await proxy.upstream.isListening(originOf(record.instance))) ? "give-up" : "retry";
+  }
+  if (decision !== "retry" || client.gone || !proxy.retryBudget.take(proxy.now())) return false;
+  proxy.recorder.retried();
+  return true;
+}

@@ -1,0 +1,31 @@
+/** The request head that goes to an instance: end-to-end fields as the client sent them, framing made anew (RFC 9112 §6, §7.6.1). */
+import { isHopByHop } from "../upstream/response-head.ts";
+import type { Downstream } from "./downstream.ts";
+
+/** Fields that are made anew, or that concern this connection only. `Expect` is answered here: the body is already complete. */
+const REPLACED = new Set(["host", "content-length", "expect"]);
+
+/** `target` is the path with its query. The result ends with the empty line. */
+export function requestHead(client: Downstream, target: string, host: string, bodyBytes: number): string {
+  let head = `${client.method} ${target} HTTP/1.1\r\nhost: ${host}\r\n`;
+  const nominated = nominatedFields(client.header("connection"));
+  for (const [name, value] of client.headers()) {
+    const lower = name.toLowerCase();
+    if (REPLACED.has(lower) || isHopByHop(lower) || nominated.includes(lower)) continue;
+    // `Transfer_Encoding` and the like read as framing to servers that map underscores to dashes (faults.md A30).
+    if (lower.includes("_") && (isHopByHop(lower.replaceAll("_", "-")) || lower === "content_length")) continue;
+    head += `${name}: ${value}\r\n`;
+  }
+  return `${head}content-length: ${bodyBytes}\r\n\r\n`;
+}
+
+/** Names in Connection, lower case. Those that carry meaning end to end are kept whatever Connection says (faults.md A65). */
+function nominatedFields(connection: string | null): readonly string[] {
+  if (connection === null || connection === "keep-alive" || connection === "close") return [];
+  return connection
+    .split(",")
+    .map((token) => token.trim().toLowerCase())
+    .filter((token) => !KEPT_THOUGH_NOMINATED.has(token));
+}
+
+const KEPT_THOUGH_NOMINATED = new Set(["authorization", "x-api-key", "api-key", "content-type", "content-encoding"]);

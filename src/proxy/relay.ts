@@ -1,0 +1,139 @@
+/**
+ * Passes an answer on to the client as it comes, in the same event-loop turn; back-pressure goes the other way. Called by handle.ts.
+ * A short answer of known length is held until it is complete and leaves in one piece: one write, with its Content-Length, and an
+ * instance that breaks meanwhile has not spoilt anything.
+ */
+import type { Assignment } from "../scheduler/assignment.ts";
+import type { UpstreamFailure } from "../upstream/failure.ts";
+import type { ProxyContext } from "./context.ts";
+import type { Downstream } from "./downstream.ts";
+import type { Answer, AnswerBodyListener } from "./pending-answer.ts";
+import type { RequestRecord } from "./record.ts";
+import { errorEvent } from "./respond.ts";
+
+export type RelayResult =
+  | { readonly kind: "complete"; /** The end of the body, for `usage` and error objects. */ readonly tail: Uint8Array }
+  | { readonly kind: "client-gone" }
+  /** When nothing was passed on yet the client can still be answered otherwise. */
+  | { readonly kind: "failed"; readonly failure: UpstreamFailure };
+
+export interface Relayed {
+  readonly assignment: Assignment;
+  readonly record: RequestRecord;
+  readonly proxy: ProxyContext;
+}
+
+const HOLD_BYTES = 64 * 1024;
+
+export function relay(answer: Answer, client: Downstream, relayed: Relayed): Promise<RelayResult> {
+  return new Promise((resolve) => {
+    client.onGone = () => {
+      answer.exchange.abort();
+      resolve({ kind: "client-gone" });
+    };
+    if (client.gone) {
+      client.onGone();
+      return;
+    }
+    const listener = new RelayListener(answer, client, relayed, resolve);
+    client.onDrain = () => listener.drained();
+    answer.listen(listener);
+  });
+}
+
+class RelayListener implements AnswerBodyListener {
+  readonly #answer: Answer;
+  readonly #client: Downstream;
+  readonly #relayed: Relayed;
+  readonly #resolve: (result: RelayResult) => void;
+  readonly #stream: boolean;
+  readonly #hold: boolean;
+  #previous: Uint8Array = EMPTY;
+  #last: Uint8Array = EMPTY;
+  #partAt = 0;
+  #stuck: Timer | null = null;
+
+  constructor(answer: Answer, client: Downstream, relayed: Relayed, resolve: (result: RelayResult) => void) {
+    this.#answer = answer;
+    this.#client = client;
+    this.#relayed = relayed;
+    this.#resolve = resolve;
+    const { head } = answer;
+    this.#stream = head.mediaType === "text/event-stream";
+    this.#hold = !this.#stream && head.framing.kind === "length" && head.framing.bytes <= HOLD_BYTES;
+    client.head(head.status, head.headers);
+  }
+
+  onData(chunk: Uint8Array): void {
+    this.#previous = this.#last;
+    this.#last = chunk;
+    this.#relayed.record.responseBytes += chunk.length;
+    this.#client.write(chunk);
+  }
+
+  onReadEnd(): void {
+    if (this.#hold) return;
+    this.#note();
+    if (!this.#client.flush()) this.#stall();
+  }
+
+  onEnd(): void {
+    this.#note();
+    this.#client.end();
+    const tail = this.#previous.length === 0 ? this.#last : Buffer.concat([this.#previous, this.#last]);
+    this.#settle({ kind: "complete", tail });
+  }
+
+  onFailure(failure: UpstreamFailure): void {
+    if (this.#client.started) {
+      // An event that was cut in the middle is closed first; the connection is broken in any case (faults.md U07, U09).
+      if (this.#stream) {
+        this.#client.write(
+          Buffer.concat([Buffer.from("\n\n"), errorEvent("upstream_failed", "the answer was cut by the instance")]),
+        );
+        this.#client.flush();
+      }
+      this.#client.abort();
+    }
+    this.#settle({ kind: "failed", failure });
+  }
+
+  drained(): void {
+    if (this.#stuck !== null) clearTimeout(this.#stuck);
+    this.#stuck = null;
+    this.#answer.exchange.resume();
+  }
+
+  /** Times the part that has just been read. */
+  #note(): void {
+    const { assignment, record, proxy } = this.#relayed;
+    const at = proxy.now();
+    if (record.firstByteAt === 0) {
+      record.firstByteAt = at;
+      if (this.#stream) assignment.firstToken(at);
+    } else if (this.#stream) {
+      proxy.recorder.interToken(at - this.#partAt);
+    }
+    this.#partAt = at;
+  }
+
+  /** The client takes nothing: stop reading from the instance, for a while. */
+  #stall(): void {
+    this.#answer.exchange.pause();
+    const { writeTimeoutMs } = this.#relayed.proxy.limits;
+    if (writeTimeoutMs === 0) return;
+    this.#stuck ??= setTimeout(() => {
+      this.#answer.exchange.abort();
+      this.#client.abort();
+      this.#settle({ kind: "client-gone" });
+    }, writeTimeoutMs);
+  }
+
+  #settle(result: RelayResult): void {
+    if (this.#stuck !== null) clearTimeout(this.#stuck);
+    this.#stuck = null;
+    this.#resolve(result);
+  }
+}
+
+const EMPTY = new Uint8Array(0);

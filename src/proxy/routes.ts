@@ -1,0 +1,53 @@
+/** Which endpoint a request is for. Exact paths only, as in the Go router (spec/fd-router.md §3.1); the table also feeds metrics labels. */
+import { RouterError } from "../errors.ts";
+
+export type Route =
+  /** Sent to an instance. */
+  | { readonly kind: "inference"; readonly path: "/v1/chat/completions" | "/v1/completions" }
+  /** Answered by the worker thread itself. */
+  | { readonly kind: "models" | "health" | "ready"; readonly path: string }
+  /** Answered by the main thread. */
+  | { readonly kind: "control"; readonly path: string };
+
+interface Entry {
+  readonly method: "GET" | "POST";
+  readonly route: Route;
+}
+
+const ROUTES: readonly Entry[] = [
+  { method: "POST", route: { kind: "inference", path: "/v1/chat/completions" } },
+  { method: "POST", route: { kind: "inference", path: "/v1/completions" } },
+  { method: "GET", route: { kind: "models", path: "/v1/models" } },
+  { method: "GET", route: { kind: "health", path: "/health" } },
+  { method: "GET", route: { kind: "ready", path: "/ready" } },
+  { method: "POST", route: { kind: "control", path: "/register" } },
+  { method: "GET", route: { kind: "control", path: "/registered" } },
+  { method: "GET", route: { kind: "control", path: "/registered_number" } },
+  { method: "GET", route: { kind: "control", path: "/health_generate" } },
+  { method: "GET", route: { kind: "control", path: "/decode_instances" } },
+  { method: "GET", route: { kind: "control", path: "/metrics" } },
+];
+
+const BY_PATH: ReadonlyMap<string, Entry> = new Map(ROUTES.map((entry) => [entry.route.path, entry]));
+
+/** Label value for requests to unknown paths: labels come from closed sets only. */
+export const OTHER_ENDPOINT = "other";
+
+export function endpointLabel(path: string): string {
+  return BY_PATH.has(path) ? path : OTHER_ENDPOINT;
+}
+
+/** Throws RouterError `unknown_path` or `method_not_allowed`. */
+export function findRoute(method: string, path: string): Route {
+  const entry = BY_PATH.get(path);
+  if (entry === undefined) throw new RouterError("unknown_path");
+  if (entry.method === method) return entry.route;
+  // The Go router knows no 405; on its own paths its answer is kept, on OpenAI's the client learns what is wanted.
+  if (!path.startsWith("/v1/")) throw new RouterError("unknown_path");
+  throw new RouterError("method_not_allowed", `${method} on ${path}, want ${entry.method}`);
+}
+
+/** The method that a known path wants: the Allow field of a 405. */
+export function allowedMethod(path: string): string | null {
+  return BY_PATH.get(path)?.method ?? null;
+}

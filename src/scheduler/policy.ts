@@ -1,0 +1,57 @@
+/**
+ * The contract of a policy: which of these candidates? A policy is a signal (how loaded is one, signals.ts) times a selector
+ * (whom to choose, selectors.ts). Each is one file in policies/, listed in policies/index.ts. The scheduler calls `pick`.
+ */
+import type { Instance } from "../fleet/instance.ts";
+import type { Random } from "../lib/random.ts";
+import type { SchedulingRequest } from "./assignment.ts";
+
+/** What a policy may read of an instance. Counts are those of all dispatchers: own ones now, others' by their last digest. */
+export interface Candidate {
+  readonly instance: Instance;
+  /** Requests in flight. */
+  readonly requestCount: number;
+  /** Prompt tokens of the requests in flight. */
+  readonly promptTokens: number;
+  /** Estimated load in requests, divided by the weight (design of the signal: load.ts). */
+  load(now: number): number;
+  /** `running + waiting * waitingWeight` as the engine reported, moved on by what was sent since; null without a fresh report. */
+  reportedScore(waitingWeight: number, now: number): number | null;
+}
+
+export interface Policy {
+  /**
+   * One of `candidates`, which is never empty and stands in order of instance id. May be called again for the same request with
+   * fewer candidates, when the first pick turned out to be excluded or full.
+   */
+  pick<C extends Candidate>(candidates: readonly C[], request: SchedulingRequest, now: number): C;
+}
+
+/** The dispatchers that share the fleet, as seen by one of them. */
+export interface DispatcherView {
+  /** 0-based position of this dispatcher among them. */
+  readonly index: number;
+  readonly count: number;
+  /** Mean age of what is known of the others; 0 when there are none. */
+  digestAgeMs(now: number): number;
+}
+
+/** The options that policies read; the section `scheduler` of the config has them all. */
+export interface PolicySettings {
+  readonly "spill-margin": number;
+  readonly "waiting-weight": number;
+}
+
+export interface PolicyContext {
+  readonly random: Random;
+  readonly settings: PolicySettings;
+  readonly dispatchers: DispatcherView;
+}
+
+/** A row of the table of policies. */
+export interface PolicyDefinition {
+  readonly name: string;
+  /** One sentence for the docs and the help. */
+  readonly summary: string;
+  readonly create: (context: PolicyContext) => Policy;
+}

@@ -1,0 +1,214 @@
+/**
+ * One dispatcher's choice of instances: counts what it sends, hears what the others send, and asks the policy. Pure: the clock
+ * (milliseconds, monotone) and the dice are arguments, it reads nothing and sets no timer. A worker thread owns one and feeds
+ * it snapshots and digests; the proxy asks it for assignments.
+ */
+import type { InstanceLoad, LoadDigest } from "../fleet/digest.ts";
+import type { InstanceId, Role } from "../fleet/instance.ts";
+import { ROLES } from "../fleet/instance.ts";
+import type { FleetMember, FleetSnapshot } from "../fleet/snapshot.ts";
+import type { Random } from "../lib/random.ts";
+import type { AssignResult, Dispatcher, Refusal, SchedulingRequest } from "./assignment.ts";
+import { CountedAssignment } from "./counted-assignment.ts";
+import { ModelLearning } from "./learning.ts";
+import type { RoleLoad } from "./load.ts";
+import { LoadAccount } from "./load.ts";
+import type { SchedulerOptions } from "./options.ts";
+import { Peers } from "./peers.ts";
+import { findPolicy } from "./policies/index.ts";
+import type { DispatcherView, Policy, PolicyContext } from "./policy.ts";
+import type { Pool } from "./pools.ts";
+import { Pools } from "./pools.ts";
+
+export interface SchedulerContext {
+  /** Unique among dispatchers, also of those that ended: digests carry it. */
+  readonly name: string;
+  readonly options: SchedulerOptions;
+  readonly random: Random;
+}
+
+/** One instance for the metrics. */
+export interface InstanceLoadView {
+  readonly id: InstanceId;
+  /** Requests of this dispatcher. */
+  readonly inFlight: number;
+  /** Estimated load by all dispatchers. */
+  readonly load: number;
+}
+
+export class Scheduler implements Dispatcher {
+  readonly #name: string;
+  readonly #options: SchedulerOptions;
+  readonly #policies: Readonly<Record<Role, Policy>>;
+  readonly #peers = new Peers();
+  readonly #dispatchers: DispatcherView & { index: number; count: number };
+  readonly #accounts = new Map<InstanceId, LoadAccount>();
+  readonly #learning = new Map<string | null, ModelLearning>();
+  readonly #roleLoads: Readonly<Record<Role, RoleLoad>> = {
+    mixed: { mean: 0 },
+    prefill: { mean: 0 },
+    decode: { mean: 0 },
+  };
+  /** Accounts of the instances in the snapshot, sorted by id. */
+  #members: readonly LoadAccount[] = [];
+  #pools = new Pools([], 0);
+  #version = -1;
+  #sequence = 0;
+
+  constructor({ name, options, random }: SchedulerContext) {
+    this.#name = name;
+    this.#options = options;
+    this.#dispatchers = { index: 0, count: 1, digestAgeMs: (now) => this.#peers.meanAgeMs(now) };
+    const context: PolicyContext = { random, settings: options, dispatchers: this.#dispatchers };
+    this.#policies = {
+      mixed: findPolicy(options.policy).create(context),
+      prefill: findPolicy(options["prefill-policy"]).create(context),
+      decode: findPolicy(options["decode-policy"]).create(context),
+    };
+  }
+
+  /** How many dispatchers share the fleet, and which of them (from 0) this one is. */
+  setDispatchers(index: number, count: number): void {
+    this.#dispatchers.index = index;
+    this.#dispatchers.count = Math.max(1, count);
+  }
+
+  /** Takes over the fleet. Requests under way stay counted, also on instances that left; a new epoch starts from nothing. */
+  update(snapshot: FleetSnapshot, now: number): void {
+    if (snapshot.version <= this.#version) return;
+    this.#version = snapshot.version;
+    const warmUpMs = this.#options["warm-up-secs"] * 1000;
+    const warming = rolesToWarmUp(snapshot.members, warmUpMs);
+    const members = snapshot.members.map((member) => {
+      const account = this.#account(member);
+      account.refresh(member, warming.has(member.instance.role) ? warmUpMs : 0, now);
+      return account;
+    });
+    this.#members = members.toSorted((a, b) => (a.instance.id < b.instance.id ? -1 : 1));
+    this.#pools = new Pools(this.#members, now);
+    this.#peers.withdrawSilent(now);
+    this.#dropIdle();
+    this.#averageLoads(now);
+  }
+
+  /** Another dispatcher's digest; its own is ignored. */
+  receive(digest: LoadDigest, now: number): void {
+    if (digest.dispatcher !== this.#name) this.#peers.receive(digest, now);
+  }
+
+  /** Another dispatcher ended, and its requests with it. */
+  withdraw(dispatcher: string): void {
+    this.#peers.withdraw(dispatcher);
+  }
+
+  /** For the other dispatchers: what changed since the last one, null when nothing did. A full one is due every second. */
+  takeDigest(now: number, full: boolean): LoadDigest | null {
+    this.#peers.withdrawSilent(now);
+    this.#averageLoads(now);
+    const loads: InstanceLoad[] = [];
+    for (const account of this.#accounts.values()) {
+      const load = account.tell(full, now);
+      if (load !== null && (!full || load.inFlight > 0)) loads.push(load);
+    }
+    if (loads.length === 0 && !full) return null;
+    return { dispatcher: this.#name, sequence: ++this.#sequence, full, loads };
+  }
+
+  assign(request: SchedulingRequest, excluded: ReadonlySet<InstanceId>, now: number): AssignResult {
+    if (now >= this.#pools.validUntil) this.#pools = new Pools(this.#members, now);
+    const pool = this.#pools.find(request.role, request.model);
+    if (pool === "unknown-model") return refuse({ kind: "unknown-model", model: request.model ?? "" });
+    if (pool === "no-instance" || pool.preferred.length === 0) return refuse({ kind: "no-instance" });
+    const policy = this.#policies[request.role];
+    // Nearly always the first pick will do; only else are the lists filtered.
+    let account = policy.pick(pool.preferred, request, now);
+    if (account.isFull || excluded.has(account.instance.id)) {
+      const usable = usableOf(pool, excluded);
+      if (usable.length === 0) return refuse(whyNone(pool, excluded));
+      account = policy.pick(usable, request, now);
+    }
+    const terms = { failurePenalty: this.#options["failure-penalty"], now };
+    return { ok: true, assignment: new CountedAssignment(account, request, terms) };
+  }
+
+  /** Instances of the snapshot, and those that left with requests of this dispatcher. */
+  inFlight(now: number): InstanceLoadView[] {
+    return [...this.#accounts.values()].map((account) => ({
+      id: account.instance.id,
+      inFlight: account.inFlight,
+      load: account.load(now),
+    }));
+  }
+
+  #account(member: FleetMember): LoadAccount {
+    const { id, model, role } = member.instance;
+    const known = this.#accounts.get(id);
+    if (known?.epoch === member.epoch) return known;
+    if (known !== undefined) this.#peers.voidInstance(id);
+    // The old account stays with its requests, which settle there and touch nothing of the new process.
+    const account = new LoadAccount(member, {
+      peers: this.#peers.totals(id),
+      learning: this.#learn(model),
+      role: this.#roleLoads[role],
+    });
+    this.#accounts.set(id, account);
+    return account;
+  }
+
+  #learn(model: string | null): ModelLearning {
+    let learning = this.#learning.get(model);
+    if (learning === undefined) {
+      learning = new ModelLearning();
+      this.#learning.set(model, learning);
+    }
+    return learning;
+  }
+
+  #dropIdle(): void {
+    const members = new Set<LoadAccount>(this.#members);
+    for (const [id, account] of this.#accounts) {
+      if (!members.has(account) && account.inFlight === 0) this.#accounts.delete(id);
+    }
+    this.#peers.prune((id) => this.#accounts.has(id));
+  }
+
+  #averageLoads(now: number): void {
+    for (const role of ROLES) {
+      let sum = 0;
+      let count = 0;
+      for (const account of this.#members) {
+        if (account.instance.role !== role || account.state !== "ready") continue;
+        sum += account.countedLoad(now);
+        count++;
+      }
+      this.#roleLoads[role].mean = count === 0 ? 0 : sum / count;
+    }
+  }
+}
+
+function refuse(refusal: Refusal): AssignResult {
+  return { ok: false, refusal };
+}
+
+/** Roles with new instances that do not make up most of the role: where nearly all are new, there is no load to be like. */
+function rolesToWarmUp(members: readonly FleetMember[], warmUpMs: number): ReadonlySet<Role> {
+  return new Set(
+    ROLES.filter((role) => {
+      const ready = members.filter(({ instance, state }) => instance.role === role && state === "ready");
+      const young = ready.filter(({ readyAgeMs }) => readyAgeMs < warmUpMs);
+      return young.length > 0 && young.length * 2 <= ready.length;
+    }),
+  );
+}
+
+/** The preferred ones that can take the request, else the fallback ones. */
+function usableOf(pool: Pool, excluded: ReadonlySet<InstanceId>): LoadAccount[] {
+  const isUsable = (account: LoadAccount): boolean => !account.isFull && !excluded.has(account.instance.id);
+  const preferred = pool.preferred.filter(isUsable);
+  return preferred.length > 0 ? preferred : pool.fallback.filter(isUsable);
+}
+
+function whyNone(pool: Pool, excluded: ReadonlySet<InstanceId>): Refusal {
+  const isExcluded = ({ instance }: LoadAccount): boolean => excluded.has(instance.id);
+  return { kind: pool.preferred.every(isExcluded) && pool.fallback.every(isExcluded) ? "exhausted" : "saturated" };
+}
