@@ -7,6 +7,8 @@ import { reportJson, totalErrors, type DemoReport } from "../demo/report.ts";
 import { reportText } from "../demo/report-text.ts";
 import { Screen } from "../demo/screen.ts";
 import { UsageError } from "../demo/usage-error.ts";
+import { programName } from "../lib/program-name.ts";
+import { POLICY_NAMES } from "../scheduler/policies/index.ts";
 import type { Command } from "./command.ts";
 
 export const command: Command = {
@@ -19,9 +21,9 @@ const INTERRUPTED = 130;
 
 async function run(args: readonly string[]): Promise<number> {
   try {
-    const options = readDemoOptions(args);
+    const options = readDemoOptions(args, POLICY_NAMES);
     if (options === null) {
-      process.stdout.write(demoHelp());
+      process.stdout.write(demoHelp(programName()));
       return 0;
     }
     const report = await interruptible((signal) => showing(options, signal));
@@ -30,7 +32,6 @@ async function run(args: readonly string[]): Promise<number> {
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     process.stderr.write(`fd-router demo: ${message}\n`);
-    if (error instanceof UsageError) process.stderr.write("fd-router demo --help lists all flags\n");
     return error instanceof UsageError ? 2 : 1;
   }
 }

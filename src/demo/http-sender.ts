@@ -42,6 +42,7 @@ export class HttpSender {
           sink.onHead(answer.status, named?.[1] ?? null);
         },
         onData: (chunk) => sink.onData(chunk),
+        onReadEnd: () => {},
         onEnd: () => sink.onEnd(),
         onFailure: (failure) => sink.onFailure(describeFailure(failure)),
       },

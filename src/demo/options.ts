@@ -1,6 +1,7 @@
 /** The demo's flags: one schema gives check, default and help. Read by commands/demo.ts. */
 import { parseArgs } from "node:util";
 import { z } from "zod";
+import { suggest } from "../lib/nearest.ts";
 import { UsageError } from "./usage-error.ts";
 
 const flags = z.object({
@@ -34,8 +35,8 @@ export interface DemoOptions {
   readonly json: boolean;
 }
 
-/** Null when help is asked for. Throws UsageError. */
-export function readDemoOptions(args: readonly string[]): DemoOptions | null {
+/** Null when help is asked for. `known`: names of the scheduling policies. Throws UsageError. */
+export function readDemoOptions(args: readonly string[], known: readonly string[]): DemoOptions | null {
   const values = parse(args);
   if (values["help"] === true) return null;
   const checked = flags.safeParse(values);
@@ -48,7 +49,7 @@ export function readDemoOptions(args: readonly string[]): DemoOptions | null {
   return {
     ...rest,
     trace: trace ?? null,
-    policies: router === undefined ? policyNames(policies) : ["router"],
+    policies: router === undefined ? policyNames(policies, known) : ["router"],
     durationMs: durationSecs * 1000,
     // A router that runs already is taken to have real engines, unless told otherwise.
     timeScale: router === undefined || values["time-scale"] !== undefined ? timeScale : 1,
@@ -56,7 +57,7 @@ export function readDemoOptions(args: readonly string[]): DemoOptions | null {
   };
 }
 
-export function demoHelp(): string {
+export function demoHelp(program: string): string {
   const lines = Object.entries(flags.shape).map(([name, schema]) => {
     const [value = "", ...text] = (schema.description ?? "").split("  ");
     const fallback = schema.safeParse(undefined).data;
@@ -64,19 +65,19 @@ export function demoHelp(): string {
     return `  ${`--${name} ${value}`.padEnd(22)}${text.join("  ")}${shown}`;
   });
   return [
-    "fd-router demo: starts a router and mock engines on this machine, replays a request trace for each",
+    `${program} demo: starts a router and mock engines on this machine, replays a request trace for each`,
     "scheduling policy, and reports how long users would have waited.",
     "",
-    "Usage: fd-router demo [flags]",
+    `Usage: ${program} demo [flags]`,
     "",
     ...lines,
     "",
     "Examples",
-    "  fd-router demo                                 compare three policies, in under a minute",
-    "  fd-router demo --trace azure2023_conv.csv      the same on recorded arrivals and lengths",
-    "  fd-router demo --policies p2c,cache_aware --trace mooncake_conversation.jsonl --load 0.6",
-    "  fd-router demo --json --duration-secs 5 | jq .policies.p2c.ttft_ms",
-    "  fd-router demo --router http://127.0.0.1:8080 --load 0.3    load a router that runs already",
+    `  ${program} demo                                 compare three policies, in under a minute`,
+    `  ${program} demo --trace azure2023_conv.csv      the same on recorded arrivals and lengths`,
+    `  ${program} demo --policies p2c,cache_aware --trace mooncake_conversation.jsonl --load 0.6`,
+    `  ${program} demo --json --duration-secs 5 | jq .policies.p2c.ttft_ms`,
+    `  ${program} demo --router http://127.0.0.1:8080 --load 0.3    load a router that runs already`,
     "",
     "Exit status: 0 all answered, 1 a request failed, 2 wrong flags or trace, 130 interrupted.",
     "",
@@ -96,10 +97,15 @@ function parse(args: readonly string[]): Record<string, string | boolean | undef
   }
 }
 
-function policyNames(list: string): readonly string[] {
+function policyNames(list: string, known: readonly string[]): readonly string[] {
   const names = list.split(",").map((name) => name.trim());
-  if (names.some((name) => !/^[a-z0-9_-]+$/.test(name)) || new Set(names).size < names.length) {
-    throw new UsageError(`--policies is ${JSON.stringify(list)}: expected different names with commas between`);
+  const wrong = names.find((name) => !known.includes(name));
+  if (wrong !== undefined) {
+    const near = suggest(wrong, known);
+    throw new UsageError(`--policies has ${JSON.stringify(wrong)}: expected names out of ${known.join(", ")}${near}`);
+  }
+  if (new Set(names).size < names.length) {
+    throw new UsageError(`--policies is ${JSON.stringify(list)}: expected each name once`);
   }
   return names;
 }

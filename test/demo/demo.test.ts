@@ -43,7 +43,7 @@ function fakeRouter(refuse: (index: number) => boolean = () => false) {
 }
 
 function options(...args: string[]): DemoOptions {
-  const read = readDemoOptions(["--duration-secs", "0.5", "--time-scale", "10", "--load", "0.5", ...args]);
+  const read = readDemoOptions(["--duration-secs", "0.5", "--time-scale", "10", "--load", "0.5", ...args], []);
   if (read === null) throw new Error("help was asked for");
   return read;
 }

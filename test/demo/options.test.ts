@@ -1,6 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { demoHelp, readDemoOptions } from "../../src/demo/options.ts";
+import { demoHelp, readDemoOptions as readOptions, type DemoOptions } from "../../src/demo/options.ts";
 import { UsageError } from "../../src/demo/usage-error.ts";
+
+const readDemoOptions = (args: readonly string[]): DemoOptions | null =>
+  readOptions(args, ["p2c", "random", "round_robin", "request_num"]);
 
 test("without flags compares p2c, random and round_robin on 8 instances", () => {
   expect(readDemoOptions([])).toEqual({
@@ -18,8 +21,8 @@ test("without flags compares p2c, random and round_robin on 8 instances", () => 
 });
 
 test("flags are taken with a blank or an equals sign", () => {
-  const options = readDemoOptions(["--policies", "p2c,least", "--duration-secs=0.5", "--json", "--seed", "7"]);
-  expect(options).toMatchObject({ policies: ["p2c", "least"], durationMs: 500, json: true, seed: 7 });
+  const options = readDemoOptions(["--policies", "p2c,request_num", "--duration-secs=0.5", "--json", "--seed", "7"]);
+  expect(options).toMatchObject({ policies: ["p2c", "request_num"], durationMs: 500, json: true, seed: 7 });
 });
 
 describe("--router", () => {
@@ -42,9 +45,9 @@ describe("wrong flags are refused with the flag, the value and what is wanted", 
     [["--load", "-1"], /--load/],
     [["--load", ""], /^--load is "": /],
     [["--time-scale", "1e9"], /^--time-scale is "1e9": expected a number from 0.1 to 100$/],
-    [["--policies", "p2c,,random"], /^--policies is "p2c,,random": expected different names/],
-    [["--policies", "p2c,p2c"], /^--policies is "p2c,p2c": expected different names/],
-    [["--policies", "../x"], /^--policies is "..\/x"/],
+    [["--policies", "p2c,,random"], /^--policies has "": expected names out of p2c, random, round_robin, request_num$/],
+    [["--policies", "p2c,p2c"], /^--policies is "p2c,p2c": expected each name once$/],
+    [["--policies", "rond_robin"], /^--policies has "rond_robin": .*; did you mean "round_robin"\?$/],
     [["--router", "http://h:1/path"], /^--router is "http:\/\/h:1\/path": expected a URL/],
     [["--router", "http://h:99999"], /^--router is "http:\/\/h:99999": expected a URL/],
     [["--nonsense"], /nonsense/],
@@ -66,6 +69,6 @@ describe("help", () => {
   });
 
   test("names every flag with its default", () => {
-    expect(demoHelp()).toMatchSnapshot();
+    expect(demoHelp("fd-router")).toMatchSnapshot();
   });
 });
