@@ -10,6 +10,19 @@ declare const instanceIdBrand: unique symbol;
 /** Canonical base URL without a trailing slash: `http://10.0.0.1:8000`, `http://[::1]:8000`. */
 export type InstanceId = string & { readonly [instanceIdBrand]: true };
 
+const CANONICAL = /^https?:\/\/(?:[a-zA-Z0-9._-]+|\[[0-9a-f:]+\]):[1-9]\d{0,4}$/;
+
+export function isInstanceId(text: string): text is InstanceId {
+  return CANONICAL.test(text);
+}
+
+/** `host` without brackets, in canonical form. */
+export function instanceId(scheme: "http" | "https", host: string, port: number): InstanceId {
+  const text = `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  if (!isInstanceId(text)) throw new Error(`cannot make an instance id of "${text}": scheme, host and port are wanted`);
+  return text;
+}
+
 /** What a server said of itself when it registered; frozen, replaced as a whole. */
 export interface Instance {
   readonly id: InstanceId;

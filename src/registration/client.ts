@@ -1,30 +1,24 @@
-/** The reference client of the registration protocol: used by the launcher and by the mock engine. (Contract; body to come.) */
-import type { RegistrationFields } from "./messages.ts";
+/**
+ * The reference client of the registration protocol: used by the launcher and by the mock engine.
+ * One client is one connection, which may carry many instances; it reconnects and registers them again by itself.
+ */
+import { createRandom, type Random } from "../lib/random.ts";
+import { type RegisteredInstance, Registration, type RegistrationEvent } from "./client-instance.ts";
+import type { RegistrationFields, RouterMessage } from "./messages.ts";
+import { REAL_TIMERS, RouterLink, type Timers } from "./router-link.ts";
+
+export type { EngineLoad, RegisteredInstance, RegistrationEvent } from "./client-instance.ts";
 
 export interface RegistrationClientOptions {
   /** Router's registration address. */
   readonly host: string;
   readonly port: number;
-  readonly token?: string;
+  readonly token?: string | undefined;
   /** Told of every change that a person would want to know: connected, lost, registered, refused. */
   readonly onEvent?: (event: RegistrationEvent) => void;
-}
-
-export type RegistrationEvent =
-  | { readonly kind: "connected" }
-  | { readonly kind: "disconnected"; readonly reason: string; readonly retryInMs: number }
-  | { readonly kind: "registered"; readonly id: string }
-  | { readonly kind: "refused"; readonly code: string; readonly message: string };
-
-/** One registered instance of this client; survives reconnects, registering itself again. */
-export interface RegisteredInstance {
-  /** Load of the engine; also the heartbeat, which the client sends by itself with the last figures. */
-  report(load: { readonly running: number; readonly waiting: number; readonly kvUsage: number }): void;
-  /** Resolves when the router has no request left on the instance, or rejects at the deadline. */
-  drain(deadlineMs: number): Promise<void>;
-  resume(): Promise<void>;
-  /** Drops the instance; it does not come back. */
-  leave(): Promise<void>;
+  /** For tests. */
+  readonly timers?: Timers;
+  readonly random?: Random;
 }
 
 export interface RegistrationClient {
@@ -32,4 +26,74 @@ export interface RegistrationClient {
   register(fields: RegistrationFields): Promise<RegisteredInstance>;
   /** Closes the connection; leases then run out by themselves. */
   close(): void;
+}
+
+export function createRegistrationClient(options: RegistrationClientOptions): RegistrationClient {
+  const tell = options.onEvent ?? (() => {});
+  const timers = options.timers ?? REAL_TIMERS;
+  const random = options.random ?? createRandom(crypto.getRandomValues(new Int32Array(1))[0] ?? 0);
+  const registrations = new Set<Registration>();
+  let lastSeq = 0;
+  let stopHeartbeat: (() => void) | null = null;
+
+  const link = new RouterLink(
+    { host: options.host, port: options.port, token: options.token, timers, random },
+    {
+      onUp(heartbeatMs) {
+        tell({ kind: "connected" });
+        for (const registration of registrations) registration.connected();
+        beatEvery(heartbeatMs);
+      },
+      onMessage(message) {
+        for (const registration of registrations) if (concerns(registration, message)) registration.receive(message);
+      },
+      onDown(reason, retryInMs) {
+        stopHeartbeat?.();
+        for (const registration of registrations) registration.disconnected();
+        tell({ kind: "disconnected", reason, retryInMs });
+      },
+      onRefused(code, message) {
+        tell({ kind: "refused", code, message });
+        for (const registration of registrations) registration.refused(code, message);
+      },
+    },
+  );
+
+  function beatEvery(heartbeatMs: number): void {
+    stopHeartbeat = timers.after(heartbeatMs, () => {
+      for (const registration of registrations) registration.beat();
+      beatEvery(heartbeatMs);
+    });
+  }
+
+  return {
+    register(fields) {
+      const registration = new Registration(fields, {
+        link,
+        timers,
+        tell,
+        nextSeq: () => ++lastSeq,
+        onGone: () => {
+          registrations.delete(registration);
+          if (registrations.size === 0 && !link.up) link.stop();
+        },
+      });
+      registrations.add(registration);
+      if (link.up) registration.connected();
+      else link.start();
+      return registration.accepted;
+    },
+    close() {
+      stopHeartbeat?.();
+      link.stop();
+      for (const registration of registrations) registration.refused("closed", "registration client is closed");
+      for (const registration of registrations) registration.disconnected();
+      registrations.clear();
+    },
+  };
+}
+
+function concerns(registration: Registration, message: RouterMessage): boolean {
+  if ("lease" in message && message.t !== "registered") return message.lease === registration.lease;
+  return "seq" in message && registration.awaits(message.seq);
 }

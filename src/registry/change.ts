@@ -1,0 +1,80 @@
+/** One command's work in progress on a state: copies the table when something is first written to it. Used by registry.ts only. */
+import type { InstanceId } from "../fleet/instance.ts";
+import type { RevokeReason } from "../registration/messages.ts";
+import type { Answer, Applied, Effect, Entry, Lease, RegistryState } from "./state.ts";
+
+export class Change {
+  readonly now: number;
+  readonly #before: RegistryState;
+  readonly #effects: Effect[] = [];
+  #entries: Map<InstanceId, Entry> | null = null;
+  #published: "no" | "later" | "now" = "no";
+  #lastNumber: number;
+
+  constructor(state: RegistryState, now: number) {
+    this.#before = state;
+    this.#lastNumber = state.lastNumber;
+    this.now = now;
+  }
+
+  get rules(): RegistryState["rules"] {
+    return this.#before.rules;
+  }
+
+  get entries(): ReadonlyMap<InstanceId, Entry> {
+    return this.#entries ?? this.#before.entries;
+  }
+
+  nextNumber(): number {
+    return ++this.#lastNumber;
+  }
+
+  put(entry: Entry): Entry {
+    this.#entries ??= new Map(this.#before.entries);
+    this.#entries.set(entry.instance.id, entry);
+    return entry;
+  }
+
+  drop(entry: Entry): void {
+    this.#entries ??= new Map(this.#before.entries);
+    this.#entries.delete(entry.instance.id);
+  }
+
+  publish(): void {
+    this.#published = "now";
+  }
+
+  publishLater(): void {
+    if (this.#published === "no") this.#published = "later";
+  }
+
+  probe(entry: Entry): void {
+    this.#effects.push({ kind: "probe", id: entry.instance.id });
+  }
+
+  settle(entry: Entry, joined: boolean): void {
+    this.#effects.push({ kind: "settled", id: entry.instance.id, joined });
+  }
+
+  /** Nobody is told when the connection is closed already. */
+  revoke(lease: Lease | null, reason: RevokeReason): void {
+    if (lease === null || lease.connection === null) return;
+    this.#effects.push({ kind: "revoke", connection: lease.connection, lease: lease.number, reason });
+  }
+
+  log(level: "debug" | "info" | "warn" | "error", message: string): void {
+    this.#effects.push({ kind: "log", level, message });
+  }
+
+  finish(answer: Answer): Applied {
+    const publishes = this.#published !== "no";
+    const state: RegistryState = {
+      ...this.#before,
+      entries: this.entries,
+      lastNumber: this.#lastNumber,
+      version: this.#before.version + (publishes ? 1 : 0),
+    };
+    const publish: Effect[] = publishes ? [{ kind: "publish", urgent: this.#published === "now" }] : [];
+    return { state, effects: [...publish, ...this.#effects], answer };
+  }
+}

@@ -1,0 +1,310 @@
+/**
+ * The registry as the rest of the router sees it: owns the state, both doors, the prober and the clocks, and carries out what
+ * `apply` decides. Created by commands/serve.ts on the main thread.
+ */
+import { networkInterfaces } from "node:os";
+import type { ControlReply, ControlRequest } from "../fleet/control.ts";
+import type { InstanceId } from "../fleet/instance.ts";
+import type { FleetSnapshot } from "../fleet/snapshot.ts";
+import { REAL_TIMERS, type Timers } from "../registration/router-link.ts";
+import { type AddressRules, blockList } from "./addresses.ts";
+import { admit, type AdmissionRules, draftOfFields } from "./admission.ts";
+import type { RegistryCommand } from "./commands.ts";
+import { type Probe, Prober, probeOverHttp } from "./health.ts";
+import { HttpDoor } from "./http.ts";
+import type { RegistryLog } from "./log.ts";
+import type { RegistryOptions } from "./options.ts";
+import { Publisher } from "./publisher.ts";
+import { RateLimit } from "./rate-limit.ts";
+import { apply } from "./registry.ts";
+import { type Answer, type Effect, emptyState, isListed, type RegistryRules, snapshotOf } from "./state.ts";
+import { StaticFleet } from "./static-fleet.ts";
+import { openTcpDoor, type TcpDoor } from "./tcp.ts";
+
+/** What the registry must know of the router around it. */
+export interface RegistrySurroundings {
+  /** Prefill/decode mode. */
+  readonly splitwise: boolean;
+  /** Port that clients use; decides the automatic registration port, and nobody may register it. */
+  readonly routerPort: number;
+  readonly log: RegistryLog;
+  /** For tests: monotonic milliseconds, timers, and the probe. */
+  readonly now?: () => number;
+  readonly timers?: Timers;
+  readonly probe?: Probe;
+}
+
+export interface RegistryService {
+  /** Resolves when register.yaml has been tried and the registration port is open. Rejects when that port was asked for and is busy. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /** Reads register.yaml again. */
+  reload(): Promise<void>;
+  handle(request: ControlRequest): Promise<ControlReply>;
+  snapshot(): FleetSnapshot;
+  /** Returns how to stop listening. */
+  onSnapshot(listener: (snapshot: FleetSnapshot) => void): () => void;
+  /** A worker saw a request fail on the instance: it is probed at once. */
+  observe(id: InstanceId): void;
+  /** Requests under way on each instance, summed over all workers; call it a few times a second. Missing means none. */
+  inFlight(counts: ReadonlyMap<InstanceId, number>): void;
+  /** Takes an instance out of service, or back; false when it is not known. */
+  setDrained(id: InstanceId, drained: boolean): boolean;
+  /** Null while the registration port is closed. */
+  readonly registrationAddress: { readonly host: string; readonly port: number } | null;
+}
+
+const TICK_MS = 250;
+const MAX_CONNECTIONS = 1024;
+/** Looks at one instance for the sake of failed requests, of which there may be thousands. */
+const OBSERVE_RATE = { burst: 1, perSecond: 2 };
+
+export function createRegistry(options: RegistryOptions, surroundings: RegistrySurroundings): RegistryService {
+  return new Service(options, surroundings);
+}
+
+class Service implements RegistryService {
+  readonly #options: RegistryOptions;
+  readonly #surroundings: RegistrySurroundings;
+  readonly #log: RegistryLog;
+  readonly #now: () => number;
+  readonly #timers: Timers;
+  readonly #prober: Prober;
+  readonly #publisher: Publisher;
+  readonly #http: HttpDoor;
+  readonly #static: StaticFleet;
+  readonly #waiting = new Map<InstanceId, ((joined: boolean) => void)[]>();
+  readonly #stopClocks = new Set<() => void>();
+  readonly #addresses: Omit<AddressRules, "own">;
+  readonly #ownAddresses: ReadonlySet<string>;
+  readonly #observed = new RateLimit(OBSERVE_RATE);
+  #state;
+  #tcp: TcpDoor | null = null;
+
+  constructor(options: RegistryOptions, surroundings: RegistrySurroundings) {
+    this.#options = options;
+    this.#surroundings = surroundings;
+    this.#log = surroundings.log;
+    this.#now = surroundings.now ?? (() => performance.now());
+    this.#timers = surroundings.timers ?? REAL_TIMERS;
+    this.#state = emptyState(rulesOf(options));
+    this.#addresses = addressRulesOf(options);
+    const interfaces = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+    this.#ownAddresses = new Set(interfaces.map((item) => item.address));
+    const timeoutMs = options["health-check-timeout-secs"] * 1000;
+    const endpoint = options["health-check-endpoint"];
+    const probePath = endpoint.startsWith("/") ? endpoint : `/${endpoint}`;
+    this.#prober = new Prober(surroundings.probe ?? probeOverHttp, probePath, timeoutMs);
+    this.#publisher = new Publisher(() => this.snapshot(), this.#now, this.#timers);
+    const doorDeps = {
+      apply: (command: RegistryCommand) => this.#apply(command),
+      joined: (id: InstanceId) => this.#joined(id),
+      entries: () => this.#state.entries.values(),
+      log: this.#log,
+    };
+    this.#http = new HttpDoor({
+      ...doorDeps,
+      admit: (draft, peer) => admit(draft, peer, this.#admissionRules()),
+      isHealthy: async (id) => (await this.#prober.ask(id)) === null,
+    });
+    this.#static = new StaticFleet(options["register-path"], options["saved-table-path"], {
+      ...doorDeps,
+      timers: this.#timers,
+      admit: (draft) => admit(draft, null, this.#admissionRules()),
+    });
+  }
+
+  async start(): Promise<void> {
+    await this.#static.restore();
+    await this.#static.load();
+    this.#openTcpDoor();
+    this.#every(TICK_MS, () => {
+      this.#apply({ kind: "tick" });
+      this.#tcp?.tick();
+    });
+    this.#every(this.#options["health-check-interval-secs"] * 1000, () => this.#probeAll());
+  }
+
+  async stop(): Promise<void> {
+    for (const stopClock of this.#stopClocks) stopClock();
+    this.#tcp?.stop();
+    this.#tcp = null;
+    this.#prober.stop();
+    this.#publisher.stop();
+    for (const id of this.#waiting.keys()) this.#settle(id, false);
+    await this.#static.stop();
+  }
+
+  reload(): Promise<void> {
+    return this.#static.load();
+  }
+
+  handle(request: ControlRequest): Promise<ControlReply> {
+    return this.#http.handle(request);
+  }
+
+  snapshot(): FleetSnapshot {
+    return snapshotOf(this.#state, this.#now());
+  }
+
+  onSnapshot(listener: (snapshot: FleetSnapshot) => void): () => void {
+    return this.#publisher.listen(listener);
+  }
+
+  observe(id: InstanceId): void {
+    if (this.#observed.take(id, this.#now())) this.#apply({ kind: "observed", id });
+  }
+
+  inFlight(counts: ReadonlyMap<InstanceId, number>): void {
+    this.#tcp?.inFlight(counts);
+  }
+
+  setDrained(id: InstanceId, drained: boolean): boolean {
+    return this.#apply({ kind: drained ? "drain" : "resume", id }).ok;
+  }
+
+  get registrationAddress(): { readonly host: string; readonly port: number } | null {
+    return this.#tcp?.address ?? null;
+  }
+
+  #apply(command: RegistryCommand): Answer {
+    const applied = apply(this.#state, command, this.#now());
+    this.#state = applied.state;
+    for (const effect of applied.effects) this.#perform(effect);
+    return applied.answer;
+  }
+
+  #perform(effect: Effect): void {
+    switch (effect.kind) {
+      case "publish":
+        this.#publisher.changed(effect.urgent);
+        if (effect.urgent) this.#static.changed();
+        return;
+      case "probe":
+        this.#requestProbe(effect.id, true);
+        return;
+      case "revoke":
+        this.#tcp?.revoke(effect.connection, effect.lease, effect.reason);
+        return;
+      case "settled":
+        this.#settle(effect.id, effect.joined);
+        return;
+      case "log":
+        this.#log[effect.level](effect.message);
+    }
+  }
+
+  #probeAll(): void {
+    for (const id of this.#state.entries.keys()) this.#requestProbe(id, false);
+  }
+
+  #requestProbe(id: InstanceId, again: boolean): void {
+    const entry = this.#state.entries.get(id);
+    if (entry === undefined) return;
+    const lane = isListed(entry) ? "in-service" : "waiting";
+    this.#prober.request({ id, lane, begin: () => this.#beginProbe(id) }, again);
+  }
+
+  #beginProbe(id: InstanceId): (problem: string | null) => void {
+    const startedAt = this.#now();
+    const entry = this.#state.entries.get(id);
+    const generation = entry?.generation ?? 0;
+    // An evicted address fails every few seconds: not worth a line each time.
+    const level = entry?.health === "gone" ? "debug" : "error";
+    return (problem) => {
+      if (problem !== null && problem !== "") this.#log[level](problem);
+      this.#apply({ kind: "probed", id, generation, startedAt, healthy: problem === null });
+    };
+  }
+
+  #joined(id: InstanceId): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.#waiting.set(id, [...(this.#waiting.get(id) ?? []), resolve]);
+    });
+  }
+
+  #settle(id: InstanceId, joined: boolean): void {
+    const waiting = this.#waiting.get(id) ?? [];
+    this.#waiting.delete(id);
+    for (const resolve of waiting) resolve(joined);
+  }
+
+  #openTcpDoor(): void {
+    const wanted = registrationPort(this.#options["registration-port"], this.#surroundings.routerPort);
+    if (wanted === null) return;
+    const host = this.#options["registration-host"];
+    try {
+      this.#tcp = openTcpDoor(
+        {
+          host,
+          port: wanted.port,
+          maxConnections: MAX_CONNECTIONS,
+          maxConnectionsPerAddress: this.#options["registration-max-connections-per-address"],
+        },
+        {
+          token: this.#options["registration-token"],
+          heartbeatMs: this.#options["heartbeat-secs"] * 1000,
+          leaseMs: this.#options["lease-secs"] * 1000,
+          apply: (command) => this.#apply(command),
+          admit: (fields, peer) => admit(draftOfFields(fields), peer, this.#admissionRules()),
+          log: this.#log,
+          now: this.#now,
+        },
+      );
+    } catch (error) {
+      const text = `cannot listen for registrations on ${host}:${wanted.port}: ${error instanceof Error ? error.message : String(error)}`;
+      if (wanted.explicit) throw new Error(text, { cause: error });
+      this.#log.warn(`${text}; going on without (option registration-port)`);
+      return;
+    }
+    this.#log.info(`Listening for registrations on ${host}:${this.#tcp.address.port}`);
+    if (this.#options["registration-token"] === "") {
+      this.#log.warn("Registration is open to anyone who reaches the port (option registration-token)");
+    }
+  }
+
+  #admissionRules(): AdmissionRules {
+    const ports = new Set([this.#surroundings.routerPort, this.#tcp?.address.port ?? 0]);
+    const { splitwise } = this.#surroundings;
+    return { splitwise, addresses: { ...this.#addresses, own: { addresses: this.#ownAddresses, ports } } };
+  }
+
+  #every(periodMs: number, action: () => void): void {
+    const stopClock = this.#timers.after(periodMs, () => {
+      this.#stopClocks.delete(stopClock);
+      this.#every(periodMs, action);
+      action();
+    });
+    this.#stopClocks.add(stopClock);
+  }
+}
+
+function rulesOf(options: RegistryOptions): RegistryRules {
+  const leaseMs = options["lease-secs"] * 1000;
+  return {
+    maxInstances: options["max-instances"],
+    leaseMs,
+    closedLeaseMs: Math.min(leaseMs, 5000),
+    failureThreshold: options["health-failure-threshold"],
+    successThreshold: options["health-success-threshold"],
+  };
+}
+
+function addressRulesOf(options: RegistryOptions): Omit<AddressRules, "own"> {
+  const cidrs = options["allow-cidrs"];
+  return {
+    denyMetadata: options["deny-link-local"],
+    allowLoopback: options["allow-loopback"],
+    allowed: cidrs.length === 0 ? null : blockList(cidrs),
+  };
+}
+
+/** `explicit`: the operator named it, so a busy port is an error. Null: switched off, or there is no port after the last one. */
+function registrationPort(
+  option: number,
+  routerPort: number,
+): { readonly port: number; readonly explicit: boolean } | null {
+  if (option > 0) return { port: option, explicit: true };
+  if (option === 0 || routerPort >= 65535) return null;
+  return { port: routerPort === 0 ? 0 : routerPort + 1, explicit: false };
+}
