@@ -2,13 +2,14 @@
  * What a request costs an engine, by the mock's own timing model: from it the demo works out how fast to replay a trace so that
  * the fleet is as busy as asked for. Also the engines' settings. Used by workload.ts and fleet.ts.
  */
+import { PRESETS } from "../mock-engine/timing.ts";
 import type { TraceRequest } from "./trace.ts";
 
 export const ENGINE_PRESET = "moe-21b";
 /** FastDeploy's default for `--max-num-seqs`. */
 export const ENGINE_SLOTS = 8;
 
-const TIMING = { baseMs: 12, msPerDecoding: 0.1, msPerKvThousand: 0.02, msPerPrefillToken: 0.06 };
+const TIMING = PRESETS[ENGINE_PRESET].timing;
 
 /**
  * Engine time that a request takes from the fleet's capacity when all slots are in use: its prompt's own prefill, which holds up
