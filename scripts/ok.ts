@@ -11,8 +11,8 @@ interface Step {
 const STATIC_STEPS: readonly Step[] = [
   { name: "format", command: ["bun", "fmt", "--no-script", "--check"] },
   { name: "types", command: ["bun", "check"] },
-  { name: "lint", command: ["oxlint", "--type-aware", "--deny-warnings"] },
-  { name: "unused code", command: ["knip"] },
+  { name: "lint", command: ["oxlint", "--type-aware", "--deny-warnings", "--format=unix"] },
+  { name: "unused code", command: ["knip", "--no-config-hints"] },
 ];
 const TEST_STEP: Step = { name: "tests", command: ["bun", "test", "--randomize"] };
 const TAIL_LINES = 60;

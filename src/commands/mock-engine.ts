@@ -21,7 +21,8 @@ async function run(args: readonly string[]): Promise<number> {
       process.stdout.write(mockEngineHelp());
       return 0;
     }
-    if (parsed.ignored.length > 0) process.stderr.write(`mock-engine: ignored ${parsed.ignored.join(" ")}\n`);
+    // The real server has many flags that mean nothing here; a mistyped one of ours looks the same.
+    for (const flag of parsed.ignored) process.stderr.write(`mock-engine: ignored ${flag}\n`);
     return await serve(parsed.options);
   } catch (error) {
     process.stderr.write(`mock-engine: ${error instanceof Error ? error.message : String(error)}\n`);

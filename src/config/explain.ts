@@ -1,4 +1,5 @@
 /** Says what is wrong with a value in words: where it stands, what it is, what was wanted, which right name is near. */
+import type { z } from "zod";
 import { suggest } from "../lib/nearest.ts";
 import { jsonSchemaOf } from "./schema.ts";
 import type { Option } from "./schema.ts";
@@ -67,8 +68,17 @@ export function describeWanted(option: Option): string {
 }
 
 /** A value of the right type that the option's schema refuses. */
-export function describeRefusal(option: Option, value: unknown): string {
-  return `${option.path} is ${formatValue(value)}, wanted ${describeWanted(option)}${suggestChoice(option, value)}`;
+export function describeRefusal(option: Option, value: unknown, issues: readonly z.core.$ZodIssue[]): string {
+  const own = issues.find((issue) => issue.code === "custom");
+  const index = own?.path[0];
+  const refused: unknown = Array.isArray(value) && typeof index === "number" ? value[index] : value;
+  const wanted = option.wanted ?? own?.message ?? describeWanted(option);
+  return `${option.path} is ${showValue(option, refused)}, wanted ${wanted}${suggestChoice(option, refused)}`;
+}
+
+/** The value as it may be printed. */
+export function showValue(option: Option, value: unknown): string {
+  return option.secret && value !== "" ? "(not shown)" : formatValue(value);
 }
 
 export function suggestChoice(option: Option, value: unknown): string {
@@ -76,7 +86,7 @@ export function suggestChoice(option: Option, value: unknown): string {
   return suggest(value, option.choices);
 }
 
-export function formatValue(value: unknown): string {
+function formatValue(value: unknown): string {
   return typeof value === "string" || Array.isArray(value) ? JSON.stringify(value) : String(value);
 }
 

@@ -3,7 +3,7 @@
  * start, as in the Go program; a value out of range does so for our own keys only (see go-keys.ts).
  */
 import { suggest } from "../lib/nearest.ts";
-import { describeRefusal, describeWanted, formatValue, problemAt, suggestChoice } from "./explain.ts";
+import { describeRefusal, describeWanted, showValue, problemAt, suggestChoice } from "./explain.ts";
 import type { Position, Problem } from "./explain.ts";
 import { BRANCH_KEYS } from "./go-keys.ts";
 import { PYTHON_KEYS } from "./python-router.ts";
@@ -15,6 +15,7 @@ import type { YamlEntry, YamlNode } from "./yaml-document.ts";
 
 export interface FileValue {
   readonly option: Option;
+  /** As it stands in the file; the schema's own transformation is still to come. */
   readonly value: unknown;
   readonly position: Position;
 }
@@ -100,19 +101,25 @@ type Admission = { readonly kind: "admitted"; readonly value: unknown } | { read
 /** Holds a value of the right type against the option's schema. */
 function admit(option: Option, value: unknown, position: Position, reading: Reading): Admission {
   const parsed = option.schema.safeParse(value);
-  if (parsed.success) return { kind: "admitted", value: parsed.data };
+  if (parsed.success) return { kind: "admitted", value };
   if (!option.goKey) {
-    reading.problems.push(problemAt(position, describeRefusal(option, value)));
+    const problem = problemAt(position, describeRefusal(option, value, parsed.error.issues));
+    // Without a position its line is not shown.
+    reading.problems.push(option.secret ? { ...problem, position: null } : problem);
     return { kind: "left-out" };
   }
   if (value === 0 || value === "") return { kind: "left-out" };
   const respelt = option.caseSensitive ? undefined : option.choices?.find((name) => sameSpelling(name, value));
   if (respelt !== undefined) {
-    warn(position, `${option.path} is ${formatValue(value)}, read as ${formatValue(respelt)}`, reading);
+    warn(position, `${option.path} is ${showValue(option, value)}, read as ${showValue(option, respelt)}`, reading);
     return { kind: "admitted", value: respelt };
   }
-  const used = `using the default, ${formatValue(option.defaultValue)}`;
-  warn(position, `${describeRefusal(option, value)}; ${used}`.replace("?; using", "? Using"), reading);
+  const used = `using the default, ${showValue(option, option.defaultValue)}`;
+  warn(
+    position,
+    `${describeRefusal(option, value, parsed.error.issues)}; ${used}`.replace("?; using", "? Using"),
+    reading,
+  );
   return { kind: "left-out" };
 }
 

@@ -3,7 +3,7 @@
  * first argument that is no flag. The flags themselves come from the schema, and from the Python router.
  */
 import { nearest } from "../lib/nearest.ts";
-import { describeRefusal } from "./explain.ts";
+import { describeRefusal, showValue } from "./explain.ts";
 import { IGNORED_FLAGS } from "./python-router.ts";
 import { OPTIONS } from "./schema.ts";
 import type { Option, OptionKind } from "./schema.ts";
@@ -22,6 +22,7 @@ export interface Flag {
 
 export interface FlagValue {
   readonly flag: string;
+  /** Fits the option's schema, whose own transformation is still to come. */
   readonly value: unknown;
 }
 
@@ -61,7 +62,7 @@ export function parseFlags(args: readonly string[]): FlagsResult {
     next++;
     if (arg === "--") break;
     const { name, inline } = splitFlag(arg);
-    if (name === "" || /^[-=]/.test(name)) return failure(`bad flag syntax: ${arg}`);
+    if (name === "" || name.startsWith("-")) return failure(`bad flag syntax: ${arg}`);
     const flag = FLAGS.get(name);
     if (flag === undefined) return name === "h" || name === "help" ? { kind: "help" } : unknownFlag(name);
     const text = inline ?? (flag.kind === "bool" ? "true" : args[next++]);
@@ -74,8 +75,7 @@ export function parseFlags(args: readonly string[]): FlagsResult {
 
 function splitFlag(arg: string): { name: string; inline: string | null } {
   const bare = arg.replace(/^--?/, "");
-  // As in Go, a name has at least one character: `--=x` is bad syntax.
-  const equals = bare.indexOf("=", 1);
+  const equals = bare.indexOf("=");
   return equals < 0 ? { name: bare, inline: null } : { name: bare.slice(0, equals), inline: bare.slice(equals + 1) };
 }
 
@@ -111,10 +111,10 @@ function setOption(flag: Flag, option: Option, given: { text: string; value: unk
   if (given.text === "") return null;
   const parsed = option.schema.safeParse(given.value);
   if (!parsed.success) {
-    const refusal = describeRefusal(option, given.value);
-    return failure(`invalid value ${JSON.stringify(given.text)} for flag -${flag.name}: ${refusal}`);
+    const refusal = describeRefusal(option, given.value, parsed.error.issues);
+    return failure(`invalid value ${showValue(option, given.text)} for flag -${flag.name}: ${refusal}`);
   }
-  progress.values.set(option.path, { flag: `--${flag.name}`, value: parsed.data });
+  progress.values.set(option.path, { flag: `--${flag.name}`, value: given.value });
   return null;
 }
 

@@ -3,7 +3,7 @@
  * Used by serve-config.ts (to start) and by `fd-router check` (to explain).
  */
 import { suggest } from "../lib/nearest.ts";
-import { describeRefusal, describeWanted, formatPosition, formatProblem, suggestChoice } from "./explain.ts";
+import { describeRefusal, describeWanted, formatPosition, formatProblem, showValue, suggestChoice } from "./explain.ts";
 import type { Problem } from "./explain.ts";
 import { parseConfigFile } from "./file.ts";
 import type { FileContents } from "./file.ts";
@@ -98,17 +98,9 @@ function mergeEnvironment(merging: Merging, env: Environment): void {
   for (const option of OPTIONS) {
     const text = env[option.variable];
     if (text === undefined || text === "") continue;
-    const converted = convertText(text, option.kind);
-    const parsed = converted.kind === "value" ? option.schema.safeParse(converted.value) : null;
-    if (parsed?.success === true) {
-      set(merging, option, parsed.data, { source: "env", detail: option.variable });
-      continue;
-    }
-    const refusal =
-      parsed === null
-        ? `${option.path} is ${JSON.stringify(text)}, wanted ${describeWanted(option)}${suggestChoice(option, text)}`
-        : describeRefusal(option, text);
-    merging.problems.push({ where: option.variable, position: null, text: refusal, goText: null });
+    const refusal = mergeVariable(merging, option, text);
+    if (refusal !== null)
+      merging.problems.push({ where: option.variable, position: null, text: refusal, goText: null });
   }
   const variables = new Set(OPTIONS.map((option) => option.variable));
   const ours = new RegExp(`^FD_ROUTER_(${SECTIONS.join("|").toUpperCase()})_`);
@@ -117,6 +109,18 @@ function mergeEnvironment(merging: Merging, env: Environment): void {
     const text = `no option has this variable, it is ignored${suggest(name, variables)}`;
     merging.warnings.push({ where: name, position: null, text, goText: null });
   }
+}
+
+/** Null when the value is taken, else why not. */
+function mergeVariable(merging: Merging, option: Option, text: string): string | null {
+  const converted = convertText(text, option.kind);
+  if (converted.kind !== "value") {
+    return `${option.path} is ${showValue(option, text)}, wanted ${describeWanted(option)}${suggestChoice(option, text)}`;
+  }
+  const parsed = option.schema.safeParse(converted.value);
+  if (!parsed.success) return describeRefusal(option, converted.value, parsed.error.issues);
+  set(merging, option, converted.value, { source: "env", detail: option.variable });
+  return null;
 }
 
 function mergeFlags(merging: Merging, flags: ParsedFlags): void {

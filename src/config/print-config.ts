@@ -1,12 +1,13 @@
 /** The effective configuration as YAML that can be used as a file again, each line with the origin of its value. */
 import type { LoadedConfig, Origin } from "./load.ts";
 import { OPTIONS, SECTIONS } from "./schema.ts";
+import type { Option } from "./schema.ts";
 
 export function printConfig({ config, origins }: LoadedConfig): string {
   const sections = SECTIONS.map((section) => {
     const values = new Map<string, unknown>(Object.entries(config[section]));
     const options = OPTIONS.filter((option) => option.section === section);
-    const lines = options.map((option) => `  ${option.key}: ${JSON.stringify(values.get(option.key))}`);
+    const lines = options.map((option) => printValue(option, values.get(option.key)));
     const width = Math.max(...lines.map((line) => line.length));
     return [
       `${section}:`,
@@ -14,6 +15,11 @@ export function printConfig({ config, origins }: LoadedConfig): string {
     ].join("\n");
   });
   return `${sections.join("\n")}\n`;
+}
+
+/** JSON is YAML. A secret is left out, its line a comment. */
+function printValue(option: Option, value: unknown): string {
+  return option.secret && value !== "" ? `  # ${option.key}: (not shown)` : `  ${option.key}: ${JSON.stringify(value)}`;
 }
 
 function describeOrigin(origin: Origin | undefined): string {

@@ -43,13 +43,21 @@ export interface Option {
   readonly formerKeys: readonly string[];
   /** Known to the Go program: see go-keys.ts. */
   readonly goKey: boolean;
+  readonly secret: boolean;
   readonly caseSensitive: boolean;
 }
 
 export const SECTIONS: readonly SectionName[] = ["server", "scheduler", "manager", "log"];
 
 /** The draft is named once for the whole schema; the others are `GlobalMeta` of lib/option-types.ts. */
-const NOT_OF_JSON_SCHEMA: ReadonlySet<string> = new Set(["$schema", "~standard", "flag", "wanted", "caseSensitive"]);
+const NOT_OF_JSON_SCHEMA: ReadonlySet<string> = new Set([
+  "$schema",
+  "~standard",
+  "flag",
+  "wanted",
+  "secret",
+  "caseSensitive",
+]);
 
 export const OPTIONS: readonly Option[] = SECTIONS.flatMap((section) =>
   Object.entries<z.ZodType>(configSchema.shape[section].shape).map(([key, schema]) =>
@@ -84,6 +92,7 @@ export function describeOption(section: SectionName, key: string, schema: z.ZodT
       .filter((former) => FORMER_KEYS[former] === path)
       .map((former) => former.slice(section.length + 1)),
     goKey: GO_KEYS.has(path),
+    secret: meta.secret ?? false,
     caseSensitive: meta.caseSensitive ?? false,
   });
 }
@@ -96,9 +105,9 @@ export function jsonSchemaOf(schema: z.ZodType): Readonly<Record<string, unknown
 
 function unwrap(schema: z.ZodType): { inner: z.ZodType; meta: z.GlobalMeta } {
   const meta = schema.meta() ?? {};
-  if (!(schema instanceof z.ZodDefault)) return { inner: schema, meta };
-  const inner = schema.unwrap();
-  if (!(inner instanceof z.ZodType)) throw new Error("an option's default must stand around a schema of zod's classes");
+  const inner = schema instanceof z.ZodDefault ? schema.unwrap() : schema instanceof z.ZodPipe ? schema.in : null;
+  // What a default or a transformation stands around is of zod's classes, as is all that option-types.ts makes.
+  if (!(inner instanceof z.ZodType)) return { inner: schema, meta };
   const below = unwrap(inner);
   return { inner: below.inner, meta: { ...below.meta, ...meta } };
 }

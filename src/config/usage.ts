@@ -13,6 +13,9 @@ const GO_FLAGS = `  -V\tprint version info (shorthand)
     \tprint version info
 `;
 
+/** Characters after the indent. */
+const LINE_WIDTH = 100;
+
 const GO_FLAG_NAMES: ReadonlySet<string> = new Set(["V", "config_path", "port", "splitwise", "version"]);
 
 export function goUsage(programName: string): string {
@@ -20,7 +23,7 @@ export function goUsage(programName: string): string {
 }
 
 /** The flags beyond those of the Go program, for a terminal. */
-export function moreFlags(): string {
+function moreFlags(): string {
   const flags = [...FLAGS.values()].filter((flag) => !GO_FLAG_NAMES.has(flag.name));
   const lines = flags.toSorted((a, b) => (a.name < b.name ? -1 : 1)).map(describeFlag);
   return `
@@ -37,7 +40,9 @@ Commands: run "${programName} help". Check a configuration: "${programName} chec
 
 function describeFlag(flag: Flag): string {
   const type = flag.kind === "bool" ? "" : ` ${flag.kind === "float64" ? "float" : flag.kind}`;
-  return `  -${flag.name}${type}\n    \t${describeTarget(flag)}\n`;
+  return `  -${flag.name}${type}\n${wrap(describeTarget(flag))
+    .map((line) => `    \t${line}\n`)
+    .join("")}`;
 }
 
 function describeTarget(flag: Flag): string {
@@ -56,4 +61,16 @@ function describeTarget(flag: Flag): string {
     case "version":
       return "print version info";
   }
+}
+
+function wrap(text: string): readonly string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + word.length >= LINE_WIDTH) {
+      lines.push(line);
+      line = word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
 }

@@ -54,7 +54,6 @@ export function convertScalar(scalar: RawScalar, kind: OptionKind): Converted {
 
 function convertBool(text: string, tag: string): Converted {
   if (tag === "!!bool") return { kind: "value", value: text.toLowerCase() === "true" };
-  if (tag !== "!!str") return MISMATCH;
   if (/^(y|yes|on)$/i.test(text)) return { kind: "value", value: true };
   if (/^(n|no|off)$/i.test(text)) return { kind: "value", value: false };
   return MISMATCH;

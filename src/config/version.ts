@@ -6,7 +6,7 @@ declare const BUILD_COMMIT: string | undefined;
 declare const BUILD_DIRTY: string | undefined;
 declare const BUILD_TIME: string | undefined;
 
-export const VERSION: string = packageJson.version;
+const VERSION: string = packageJson.version;
 
 export function versionText(): string {
   const commit = typeof BUILD_COMMIT === "string" ? BUILD_COMMIT : "unknown";

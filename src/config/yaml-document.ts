@@ -108,8 +108,10 @@ class Reader {
   }
 }
 
+/** Go's parser does not say where when it is the first line. */
 function syntaxError(position: Position, text: string, goText: string = text): YamlResult {
-  return { kind: "syntax-error", problem: problemAt(position, text, `line ${position.line}: ${goText}`) };
+  const line = position.line === 1 ? "" : `line ${position.line}: `;
+  return { kind: "syntax-error", problem: problemAt(position, text, `${line}${goText}`) };
 }
 
 function findUnknownAlias(document: Document): Alias | null {

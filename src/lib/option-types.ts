@@ -10,6 +10,8 @@ declare module "zod" {
     flag?: string;
     /** What a value must be, where the schema's own bounds do not tell: "a number, negative for never". */
     wanted?: string;
+    /** Not to be shown: `fd-router check` and error messages name the option and keep the value. */
+    secret?: boolean;
     /** A choice that differs in case only is another value, not a slip. */
     caseSensitive?: boolean;
   }
@@ -51,11 +53,6 @@ export function countOrZero(): z.ZodInt {
 
 export function percent(): z.ZodNumber {
   return z.number().min(0).max(100);
-}
-
-/** A TCP port; 0 lets the system choose. */
-export function portNumber(): z.ZodInt {
-  return z.int().min(0).max(65535);
 }
 
 /** Written true or false; config also reads YAML 1.1's yes, no, on, off, y, n. */

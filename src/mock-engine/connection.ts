@@ -29,6 +29,8 @@ export class Connection {
   #reply: Reply | null = null;
   /** Written by us, not yet taken by the kernel. */
   #unsent: Buffer | null = null;
+  /** Written after `#unsent`. Joined only when its turn comes: a slow reader can let thousands of events pile up. */
+  #later: string[] = [];
   #draining = false;
   #closing = false;
   #closed = false;
@@ -50,17 +52,23 @@ export class Connection {
   }
 
   onDrain(): void {
-    const unsent = this.#unsent;
-    if (unsent === null) return;
-    const written = Math.max(0, this.#socket.write(unsent));
-    this.#unsent = written < unsent.length ? unsent.subarray(written) : null;
-    if (this.#unsent === null && this.#closing) this.#socket.end();
+    while (this.#unsent !== null) {
+      const written = Math.max(0, this.#socket.write(this.#unsent));
+      if (written < this.#unsent.length) {
+        this.#unsent = this.#unsent.subarray(written);
+        return;
+      }
+      this.#unsent = this.#later.length === 0 ? null : Buffer.from(this.#later.join(""));
+      this.#later = [];
+    }
+    if (this.#closing) this.#socket.end();
   }
 
   /** The client left, or the connection broke: the request under way is told. */
   onClose(): void {
     this.#closed = true;
     this.#unsent = null;
+    this.#later = [];
     const reply = this.#reply;
     this.#reply = null;
     reply?.gone();
@@ -69,7 +77,7 @@ export class Connection {
   write(text: string): void {
     if (this.#closed) return;
     if (this.#unsent !== null) {
-      this.#unsent = Buffer.concat([this.#unsent, Buffer.from(text)]);
+      this.#later.push(text);
       return;
     }
     const written = Math.max(0, this.#socket.write(text));

@@ -12,7 +12,7 @@ export interface DriverClock {
   readonly wake: (callback: () => void, delayMs: number) => void;
 }
 
-export const REAL_CLOCK: DriverClock = {
+const REAL_CLOCK: DriverClock = {
   now: () => performance.now(),
   wake: (callback, delayMs) => void setTimeout(callback, delayMs),
 };

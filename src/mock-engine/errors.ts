@@ -53,6 +53,10 @@ export function internalError(message: string): ApiError {
   return apiError(500, message, { type: "internal_error" });
 }
 
+export function notEnoughBlocks(id: string): ApiError {
+  return internalError(`${id} decode not enough blocks, need to be rescheduled.`);
+}
+
 /** The frame that a stream carries instead when its head has gone out. */
 export function errorFrame(id: string, message: string, code: string | null): string {
   const error = {

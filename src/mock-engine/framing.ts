@@ -69,6 +69,8 @@ export interface WholeChoice {
   /** Without characters that JSON escapes, unless `JSON.stringify`ed before. */
   readonly textJson: string;
   readonly finish: string;
+  /** JSON. */
+  readonly tokenIds: string;
 }
 
 export function wholeAnswer(head: AnswerHead, choices: readonly WholeChoice[], usage: Usage): string {
@@ -79,12 +81,12 @@ export function wholeAnswer(head: AnswerHead, choices: readonly WholeChoice[], u
   return `${start},"choices":[${list}],"usage":${usageJson}}`;
 }
 
-function chatChoice({ index, textJson, finish }: WholeChoice): string {
-  return `{"index":${index},"message":{"role":"assistant","content":${textJson},"multimodal_content":null,"reasoning_content":"","audio_content":null,"tool_calls":null,"prompt_token_ids":null,"completion_token_ids":null,"prompt_tokens":null,"completion_tokens":null},"logprobs":null,"draft_logprobs":null,"prompt_logprobs":null,"finish_reason":${finish},"speculate_metrics":null}`;
+function chatChoice({ index, textJson, finish, tokenIds }: WholeChoice): string {
+  return `{"index":${index},"message":{"role":"assistant","content":${textJson},"multimodal_content":null,"reasoning_content":"","audio_content":null,"tool_calls":null,"prompt_token_ids":null,"completion_token_ids":${tokenIds},"prompt_tokens":null,"completion_tokens":null},"logprobs":null,"draft_logprobs":null,"prompt_logprobs":null,"finish_reason":${finish},"speculate_metrics":null}`;
 }
 
-function completionChoice({ index, textJson, finish }: WholeChoice): string {
-  return `{"index":${index},"text":${textJson},"prompt_token_ids":null,"completion_token_ids":null,"prompt_tokens":null,"completion_tokens":null,"arrival_time":null,"logprobs":null,"draft_logprobs":null,"prompt_logprobs":null,"reasoning_content":null,"finish_reason":${finish},"tool_calls":null,"speculate_metrics":null}`;
+function completionChoice({ index, textJson, finish, tokenIds }: WholeChoice): string {
+  return `{"index":${index},"text":${textJson},"prompt_token_ids":null,"completion_token_ids":${tokenIds},"prompt_tokens":null,"completion_tokens":null,"arrival_time":null,"logprobs":null,"draft_logprobs":null,"prompt_logprobs":null,"reasoning_content":null,"finish_reason":${finish},"tool_calls":null,"speculate_metrics":null}`;
 }
 
 function commonFields(head: AnswerHead, object: string): string {

@@ -33,6 +33,9 @@ export interface GenerationRequest {
   readonly continuousUsage: boolean;
   readonly tokensPerChunk: number;
   readonly echo: boolean;
+  readonly returnTokenIds: boolean;
+  /** Generated elsewhere before a PD pre-emption: computed with the prompt, and generation goes on behind them. */
+  readonly generatedBefore: number;
   /** PD: what the router added; null when absent. */
   readonly disaggregateInfo: Readonly<Record<string, unknown>> | null;
 }
@@ -78,6 +81,8 @@ export function parseGenerationRequest(api: Api, body: Buffer, limits: RequestLi
     continuousUsage: streamOptions?.["continuous_usage_stats"] === true,
     tokensPerChunk: Math.max(1, wholeNumber(fields["max_streaming_response_tokens"]) ?? 1),
     echo: fields["echo"] === true,
+    returnTokenIds: fields["return_token_ids"] === true,
+    generatedBefore: isTokenIds(fields["completion_token_ids"]) ? fields["completion_token_ids"].length : 0,
     disaggregateInfo: asFields(fields["disaggregate_info"]),
   };
   const error = outOfRange(fields) ?? beyondLimits(request, model, limits);

@@ -3,10 +3,10 @@
  * Ends by itself, by an abort, or when the client leaves; every way releases slot and blocks within a step.
  */
 import type { EngineDriver } from "./driver.ts";
-import type { ApiError } from "./errors.ts";
+import { notEnoughBlocks, type ApiError } from "./errors.ts";
 import type { GenerationRequest, Prompt } from "./generation-request.ts";
 import type { EngineMetrics } from "./metrics.ts";
-import { naturalLength, outputKey, textBetween, type OutputKey } from "./output.ts";
+import { naturalLength, outputKey, textBetween, tokenAt, tokenIdsBetween, type OutputKey } from "./output.ts";
 import type { Sequence, SequenceRequest, SequenceSink } from "./sequence.ts";
 import { extendChain } from "./tokens.ts";
 
@@ -29,6 +29,8 @@ export interface GenerationContext {
   readonly transferMs: number;
   /** PD prefill: only the first token is generated here. */
   readonly prefillOnly: boolean;
+  /** PD decode, releases up to 2.5: a pre-emption is an error instead of `pd_reschedule`. */
+  readonly rescheduleFails: boolean;
 }
 
 /** How sequences get into the engine: directly, or after a PD hand-shake. */
@@ -58,7 +60,7 @@ export class Choice implements SequenceSink {
     this.prompt = prompt;
     this.#generation = generation;
     this.key = outputKey(context.seed, prompt.text, index % request.n);
-    const room = context.maxModelLen - prompt.chain.tokens;
+    const room = context.maxModelLen - this.promptTokens;
     this.#limit = Math.min(request.maxTokens ?? room, room);
     const natural = Math.max(naturalLength(this.key, context.meanOutputTokens), request.minTokens);
     const wanted = request.ignoreEos ? this.#limit : Math.min(natural, this.#limit);
@@ -71,6 +73,21 @@ export class Choice implements SequenceSink {
 
   get context(): GenerationContext {
     return this.#generation.context;
+  }
+
+  /** Its tokens `from` (inclusive) to `to` (exclusive) as text, counted from the first that is generated here. */
+  text(from: number, to: number): string {
+    const { generatedBefore: before } = this.#generation.request;
+    return to - from === 1 ? tokenAt(this.key, before + from) : textBetween(this.key, before + from, before + to);
+  }
+
+  tokenIds(): number[] {
+    const { generatedBefore: before } = this.#generation.request;
+    return tokenIdsBetween(this.key, before, before + this.generated);
+  }
+
+  get promptTokens(): number {
+    return this.prompt.chain.tokens + this.#generation.request.generatedBefore;
   }
 
   /** JSON; `null` while it goes on. */
@@ -93,6 +110,7 @@ export class Choice implements SequenceSink {
     this.aborted = sequence.aborted;
     this.rescheduled = sequence.rescheduled;
     this.context.metrics.finished(sequence, nowMs);
+    if (this.rescheduled && this.context.rescheduleFails) this.#generation.fail(notEnoughBlocks(this.requestId));
     this.#end();
   }
 
@@ -135,12 +153,14 @@ export class Generation {
   start(admit: Admission = submitToQueue): void {
     const { metrics } = this.context;
     for (const choice of this.choices) {
-      const { prompt, outputTokens } = choice;
-      metrics.received(prompt.chain.tokens, this.request.maxTokens);
+      const { prompt, outputTokens, promptTokens } = choice;
+      metrics.received(promptTokens, this.request.maxTokens);
       const finalKeys = (generated: number): readonly number[] =>
-        prompt.continuable ? extendChain(prompt.chain, textBetween(choice.key, 0, generated)).keys : prompt.chain.keys;
+        prompt.continuable && this.request.generatedBefore === 0
+          ? extendChain(prompt.chain, choice.text(0, generated)).keys
+          : prompt.chain.keys;
       const blockKeys = prompt.chain.keys;
-      admit({ promptTokens: prompt.chain.tokens, blockKeys, outputTokens, finalKeys, sink: choice }, choice);
+      admit({ promptTokens, blockKeys, outputTokens, finalKeys, sink: choice }, choice);
     }
   }
 

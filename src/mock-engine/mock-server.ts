@@ -33,6 +33,8 @@ export class MockServer implements Controllable {
   open = 0;
   openStreams = 0;
   disconnected = 0;
+  /** Calls that a `stall` fault leaves without an answer. */
+  stalled = 0;
   #staleMetrics: string | null = null;
   /** Requests have come, gone or moved on. */
   onLoadChange: () => void = () => {};
@@ -51,6 +53,7 @@ export class MockServer implements Controllable {
       driver: this.driver,
       metrics: this.metrics,
       prefillOnly: options.role === "prefill",
+      rescheduleFails: options.payloadVersion !== "dev",
     };
   }
 
@@ -159,6 +162,7 @@ export class MockServer implements Controllable {
       open: this.open,
       open_streams: this.openStreams,
       disconnected: this.disconnected,
+      stalled: this.stalled,
       running: engine.running,
       waiting: engine.waiting,
       queued: engine.queued,
@@ -188,7 +192,11 @@ export class MockServer implements Controllable {
     if (faults.hit("overload") !== null) return tooManyRequests(this.options.maxConcurrency);
     const fail = faults.hit("fail");
     if (fail !== null) return apiError(fail.status ?? 500, "injected fault", { type: "internal_error" });
-    if (faults.get("stall")?.after === undefined && faults.hit("stall") !== null) return "silent";
+    if (faults.get("stall")?.after === undefined && faults.hit("stall") !== null) {
+      this.stalled++;
+      reply.onSettled = () => this.stalled--;
+      return "silent";
+    }
     if (faults.get("reset")?.after === undefined && faults.hit("reset") !== null) {
       reply.reset();
       return "silent";

@@ -16,8 +16,11 @@ export function outputKey(seed: number, prompt: string, choice: number): OutputK
 }
 
 export function tokenAt(key: OutputKey, index: number): string {
-  const word = VOCABULARY[mix(key ^ Math.imul(index + 1, 0x85ebca6b)) % VOCABULARY.length];
-  return word ?? " the";
+  return VOCABULARY[tokenIdAt(key, index)] ?? " the";
+}
+
+function tokenIdAt(key: OutputKey, index: number): number {
+  return mix(key ^ Math.imul(index + 1, 0x85ebca6b)) % VOCABULARY.length;
 }
 
 /** Tokens `from` (inclusive) to `to` (exclusive) as text. */
@@ -25,6 +28,10 @@ export function textBetween(key: OutputKey, from: number, to: number): string {
   let text = "";
   for (let i = from; i < to; i++) text += tokenAt(key, i);
   return text;
+}
+
+export function tokenIdsBetween(key: OutputKey, from: number, to: number): number[] {
+  return Array.from({ length: Math.max(0, to - from) }, (_, i) => tokenIdAt(key, from + i));
 }
 
 /** Where the model would stop by itself: log-normal, since answers are mostly short with a long tail. At least 1. */

@@ -74,7 +74,7 @@ export class Rendezvous {
   #prefilled(key: string, reply: Reply): void {
     const choice = this.#held.get(key);
     this.#held.delete(key);
-    if (choice?.sequence == null) {
+    if (choice === undefined || choice.sequence === null) {
       answer(reply, 409, "unknown request");
       return;
     }

@@ -53,8 +53,13 @@ export function registerPayload(options: MockEngineOptions, own: OwnAddress, pau
   return payload;
 }
 
-export function routerBase(router: string): string {
+function routerBase(router: string): string {
   return router.startsWith("http://") || router.startsWith("https://") ? router : `http://${router}`;
+}
+
+/** Null: no further beat. */
+export function pauseAfterBeatMs(options: MockEngineOptions, registered: boolean): number | null {
+  return options.registerOnce && registered ? null : options.registerIntervalSecs * 1000;
 }
 
 export interface RegistrarDeps {

@@ -5,16 +5,29 @@ import type { RegistrationFields } from "../registration/messages.ts";
 import type { MockEngine } from "./mock-engine.ts";
 import type { MockServer } from "./mock-server.ts";
 import type { MockEngineOptions } from "./options.ts";
-import { HttpRegistrar, ownHostIp, registerPayload, type Log, type OwnAddress } from "./register-http.ts";
+import {
+  HttpRegistrar,
+  ownHostIp,
+  pauseAfterBeatMs,
+  registerPayload,
+  type Log,
+  type OwnAddress,
+} from "./register-http.ts";
+
+/** A router that does not answer a goodbye is not waited for. */
+const LEAVE_MS = 1000;
 
 export interface Registrations {
-  /** Asks the msgpack router to send nothing more, and waits until it has nothing left here; over HTTP there is no such word. */
+  /** Over msgpack: asks the router to send nothing more, waits until it has nothing left here, and leaves. HTTP has no such words. */
   drain(deadlineMs: number): Promise<void>;
   stop(): void;
 }
 
-export async function startRegistrations(engine: MockEngine, options: MockEngineOptions): Promise<Registrations> {
-  const log = fileLog(options.logDir);
+export async function startRegistrations(
+  engine: MockEngine,
+  options: MockEngineOptions,
+  log: Log = fileLog(options.logDir),
+): Promise<Registrations> {
   const { port, metricsPort, connectorPort } = engine;
   const own = { hostIp: await ownHostIp(options), port, metricsPort, connectorPort };
   const stopHttp = options.router === null ? null : keepRegistering(options.router, engine.server, own, log);
@@ -37,8 +50,8 @@ function keepRegistering(router: string, server: MockServer, own: OwnAddress, lo
   let timer: ReturnType<typeof setTimeout> | null = null;
   const round = async (): Promise<void> => {
     await registrar.beat();
-    if (stopped || (options.registerOnce && registrar.registered)) return;
-    timer = setTimeout(() => void round(), options.registerIntervalSecs * 1000);
+    const pauseMs = pauseAfterBeatMs(options, registrar.registered);
+    if (!stopped && pauseMs !== null) timer = setTimeout(() => void round(), pauseMs);
   };
   void round();
   return () => {
@@ -73,6 +86,7 @@ function registerMsgpack(address: string, server: MockServer, own: OwnAddress, l
     drain: async (deadlineMs) => {
       if (!connected || instance === null) return;
       await instance.drain(deadlineMs).catch(() => log(`router still has requests here after ${deadlineMs} ms`));
+      await Promise.race([instance.leave(), Bun.sleep(LEAVE_MS)]);
     },
     stop: () => client.close(),
   };

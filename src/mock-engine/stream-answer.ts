@@ -5,7 +5,6 @@ import type { Fault, FaultSwitches } from "./faults.ts";
 import { DONE, streamFraming, streamUsageJson, type AnswerHead, type StreamFraming, type Usage } from "./framing.ts";
 import type { Answer, Choice } from "./generation.ts";
 import type { GenerationRequest } from "./generation-request.ts";
-import { textBetween, tokenAt } from "./output.ts";
 
 const EVENT_STREAM = "text/event-stream; charset=utf-8";
 
@@ -67,7 +66,7 @@ export class StreamAnswer implements Answer {
     if (this.#broken) return;
     let text = "";
     for (const choice of choices) {
-      if (choice.aborted) this.#sendContent(choice);
+      if (choice.aborted || choice.rescheduled) this.#sendContent(choice);
       if (this.#request.includeUsage && this.#request.api === "completions")
         text += this.#framing.usage(usageOf([choice]));
     }
@@ -86,11 +85,11 @@ export class StreamAnswer implements Answer {
   }
 
   #sendContent(choice: Choice): void {
-    const { index, key, generated, finish } = choice;
+    const { index, generated, finish } = choice;
     const from = this.#sent[index] ?? 0;
     const first = from === 0;
     this.#sent[index] = generated;
-    let text = generated - from === 1 ? tokenAt(key, from) : textBetween(key, from, generated);
+    let text = choice.text(from, generated);
     if (first && this.#request.echo) text = JSON.stringify(choice.prompt.text).slice(1, -1) + text;
     const usage = this.#request.continuousUsage ? streamUsageJson(usageOf([choice])) : "";
     const arrivalSecs = first ? Date.now() / 1000 : choice.inferenceSecs;
@@ -144,7 +143,7 @@ export function usageOf(choices: readonly Choice[]): Usage {
   let lastPrompt: unknown = null;
   for (const choice of choices) {
     if (choice.prompt !== lastPrompt) {
-      promptTokens += choice.prompt.chain.tokens;
+      promptTokens += choice.promptTokens;
       cachedTokens += choice.cachedTokens;
       lastPrompt = choice.prompt;
     }

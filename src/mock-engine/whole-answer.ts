@@ -4,7 +4,6 @@ import type { ApiError } from "./errors.ts";
 import { wholeAnswer, type AnswerHead } from "./framing.ts";
 import type { Answer, Choice } from "./generation.ts";
 import type { GenerationRequest } from "./generation-request.ts";
-import { textBetween } from "./output.ts";
 import { usageOf } from "./stream-answer.ts";
 
 export class WholeAnswer implements Answer {
@@ -25,6 +24,8 @@ export class WholeAnswer implements Answer {
       index: choice.index,
       textJson: this.#textJson(choice),
       finish: choice.finish,
+      // A router that starts a pre-empted request again sends them along.
+      tokenIds: this.#request.returnTokenIds || choice.rescheduled ? JSON.stringify(choice.tokenIds()) : "null",
     }));
     this.#reply.send(200, "application/json", wholeAnswer(this.#head, whole, usageOf(choices)));
   }
@@ -34,7 +35,7 @@ export class WholeAnswer implements Answer {
   }
 
   #textJson(choice: Choice): string {
-    const text = textBetween(choice.key, 0, choice.generated);
+    const text = choice.text(0, choice.generated);
     return this.#request.echo ? JSON.stringify(choice.prompt.text + text) : `"${text}"`;
   }
 }

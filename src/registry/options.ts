@@ -30,7 +30,8 @@ export const registryOptions = z.object({
   "registration-token": text()
     .max(256)
     .default("")
-    .describe("Secret that clients of the registration port must name. Empty: none is asked for."),
+    .describe("Secret that clients of the registration port must name. Empty: none is asked for.")
+    .meta({ secret: true }),
   "registration-max-connections-per-address": count()
     .default(128)
     .describe("Connections to the registration port that one address may hold."),
@@ -44,9 +45,7 @@ export const registryOptions = z.object({
   "saved-table-path": text()
     .default("")
     .describe("File in which the fleet is kept, so that a restarted router serves at once. Empty: none."),
-  "deny-link-local": toggle()
-    .default(true)
-    .describe("Refuse instances at link-local and cloud metadata addresses."),
+  "deny-link-local": toggle().default(true).describe("Refuse instances at link-local and cloud metadata addresses."),
   "allow-loopback": toggle().default(true).describe("Accept instances at loopback addresses."),
   "allow-cidrs": z
     .array(z.string().refine(isRange, "an address range like 10.0.0.0/8"))

@@ -93,3 +93,16 @@ test("wrong flags: status 2 and usage; --help: usage", () => {
   });
   expect(check(["--help"])).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining("--strict") });
 });
+
+test("a secret is neither printed nor quoted in a complaint", () => {
+  const secret = "open-sesame".repeat(30);
+  const files = {
+    "short.yaml": "manager: {registration-token: open-sesame}\n",
+    "long.yaml": `manager: {registration-token: ${secret}}\n`,
+  };
+  const { stdout } = check(["short.yaml", "--port", "1", "--print"], files);
+  expect(stdout).toMatch(/^ {2}# registration-token: \(not shown\) +# file short\.yaml:1:31$/m);
+  const { stderr } = check(["long.yaml", "--port", "1"], files);
+  expect(stderr).toStartWith("error: long.yaml:1:31: manager.registration-token is (not shown), wanted text");
+  expect(stderr).not.toContain("open-sesame");
+});

@@ -90,12 +90,19 @@ describe("mistakes that stop the start, in the Go program's words", () => {
   });
 
   test.each([
-    ["a: b: c\n", "line 1: mapping values are not allowed in this context"],
+    ["a: b: c\n", "mapping values are not allowed in this context"],
     ["server:\n\tport: 1\n", "line 2: found character that cannot start any token"],
-    ["server: *nowhere\n", "line 1: unknown anchor 'nowhere' referenced"],
+    ["server: *nowhere\n", "unknown anchor 'nowhere' referenced"],
   ])("%j is no YAML: %s", (source, goText) => {
     expect(parseConfigFile(source, "c.yaml", "sections")).toMatchObject({ kind: "syntax-error", problem: { goText } });
   });
+});
+
+test("of a list, the item that is wrong is named", () => {
+  const source = "manager:\n  allow-cidrs: [10.0.0.0/8, nowhere]\n";
+  expect(read(source).problems.map(formatProblem)).toEqual([
+    'c.yaml:2:16: manager.allow-cidrs is "nowhere", wanted an address range like 10.0.0.0/8',
+  ]);
 });
 
 describe("what the Go program let pass becomes the default", () => {

@@ -67,7 +67,7 @@ describe("--splitwise can only switch on", () => {
 describe("the environment", () => {
   test.each([
     ["FD_ROUTER_SERVER_WORKERS", "x", 'server.workers is "x", wanted a whole number from 0 to 1024'],
-    ["FD_ROUTER_SERVER_WORKERS", "-1", 'server.workers is "-1", wanted a whole number from 0 to 1024'],
+    ["FD_ROUTER_SERVER_WORKERS", "-1", "server.workers is -1, wanted a whole number from 0 to 1024"],
     ["FD_ROUTER_LOG_FORMAT", "jsn", 'log.format is "jsn", wanted one of go, json, pretty; did you mean "json"?'],
   ])("%s=%s stops the start", (name, value, text) => {
     expect(load(["--port", "1"], { [name]: value })).toMatchObject({ kind: "failed", message: `${name}: ${text}` });

@@ -94,7 +94,7 @@ describe("a configuration to fail with ends with status 1 and a line of Go's log
 
   test("no YAML: Go's line first, then place and reason", () => {
     expect(failure(["--config_path", "c.yaml", "--port", "1"], { "c.yaml": "a: b: c\n" })).toBe(
-      `${head}failed to parse config: yaml: line 1: mapping values are not allowed in this context\n  c.yaml:1:4: Nested mappings are not allowed in compact mappings\n`,
+      `${head}failed to parse config: yaml: mapping values are not allowed in this context\n  c.yaml:1:4: Nested mappings are not allowed in compact mappings\n`,
     );
   });
 

@@ -7,7 +7,7 @@ import { LIMITS, Simulation, TIMING } from "./support.ts";
 class CoarseClock {
   nowMs = 0;
   readonly #resolutionMs: number;
-  #timers: { readonly atMs: number; readonly callback: () => void }[] = [];
+  readonly #timers: { readonly atMs: number; readonly callback: () => void }[] = [];
 
   constructor(resolutionMs: number) {
     this.#resolutionMs = resolutionMs;

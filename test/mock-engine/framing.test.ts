@@ -40,7 +40,7 @@ test("a completions chunk begins with index, text and arrival time, and there is
 });
 
 test("a whole chat answer has all fields, nulls included", () => {
-  const answer = wholeAnswer(CHAT, [{ index: 0, textJson: `"Hello!"`, finish: `"stop"` }], {
+  const answer = wholeAnswer(CHAT, [{ index: 0, textJson: `"Hello!"`, finish: `"stop"`, tokenIds: "null" }], {
     ...USAGE,
     cachedTokens: 0,
   });
@@ -50,7 +50,7 @@ test("a whole chat answer has all fields, nulls included", () => {
 });
 
 test("a whole completions answer has all fields, nulls included", () => {
-  expect(wholeAnswer(TEXT, [{ index: 0, textJson: `"a"`, finish: `"stop"` }], USAGE)).toContain(
+  expect(wholeAnswer(TEXT, [{ index: 0, textJson: `"a"`, finish: `"stop"`, tokenIds: "null" }], USAGE)).toContain(
     `"choices":[{"index":0,"text":"a","prompt_token_ids":null,"completion_token_ids":null,"prompt_tokens":null,"completion_tokens":null,"arrival_time":null,"logprobs":null,"draft_logprobs":null,"prompt_logprobs":null,"reasoning_content":null,"finish_reason":"stop","tool_calls":null,"speculate_metrics":null}]`,
   );
 });

@@ -95,6 +95,30 @@ test("decode that runs out of blocks ends with pd_reschedule", async () => {
     return chat(decode, body);
   });
   const answers = await Promise.all(calls.map(async (call) => JSON.parse(await (await call).text())));
-  const finishes = answers.map((answer) => answer.choices[0].finish_reason);
-  expect(new Set(finishes)).toEqual(new Set(["length", "pd_reschedule"]));
+  const cut = answers.find((answer) => answer.choices[0].finish_reason === "pd_reschedule");
+  const whole = answers.find((answer) => answer.choices[0].finish_reason === "length");
+  expect(whole.usage.completion_tokens).toBe(500);
+  const { content, completion_token_ids } = cut.choices[0].message;
+  expect(completion_token_ids).toHaveLength(cut.usage.completion_tokens);
+  // Started again with what there was, it goes on where it stopped.
+  const again = pdBody("c", { completion_token_ids, max_tokens: 10 });
+  void chat(prefill, again);
+  const rest = JSON.parse(await (await chat(decode, again)).text());
+  expect(whole.choices[0].message.content).toStartWith(content + rest.choices[0].message.content);
+  expect(rest.usage.prompt_tokens).toBe(9 + completion_token_ids.length);
+});
+
+test("up to release 2.5 that is an error", async () => {
+  startPair({ blocks: 12, maxModelLen: 4000, payloadVersion: "2.5" });
+  const calls = ["a", "b"].map((id) => {
+    const body = pdBody(id, { max_tokens: 500 });
+    void chat(prefill, body);
+    return chat(decode, body);
+  });
+  const answers = await Promise.all(
+    calls.map(async (call) => ({ status: (await call).status, text: await (await call).text() })),
+  );
+  const failed = answers.filter(({ status }) => status === 500);
+  expect(failed).toHaveLength(1);
+  expect(failed[0]?.text).toContain("decode not enough blocks, need to be rescheduled.");
 });

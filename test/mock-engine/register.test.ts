@@ -1,6 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { mockEngineOptions, parseCommandLine, type MockEngineOptions } from "../../src/mock-engine/options.ts";
-import { HttpRegistrar, ownHostIp, registerPayload, type SendResult } from "../../src/mock-engine/register-http.ts";
+import {
+  HttpRegistrar,
+  ownHostIp,
+  pauseAfterBeatMs,
+  registerPayload,
+  type SendResult,
+} from "../../src/mock-engine/register-http.ts";
 import { msgpackFields } from "../../src/mock-engine/registration.ts";
 
 const OWN = { hostIp: "10.10.0.21", port: 1822, metricsPort: 3201, connectorPort: 42173 };
@@ -70,6 +76,13 @@ describe("registrar", () => {
     }
   });
 
+  test("beats for ever, but with --register-once only until it has succeeded", () => {
+    const ever = options("--router r:1");
+    const once = options("--router r:1 --register-once");
+    expect([pauseAfterBeatMs(ever, false), pauseAfterBeatMs(ever, true)]).toEqual([5000, 5000]);
+    expect([pauseAfterBeatMs(once, false), pauseAfterBeatMs(once, true)]).toEqual([5000, null]);
+  });
+
   test("logs a refusal with the router's words, and goes on", async () => {
     const { beats, logged } = registrar({
       "/health": { status: 200, text: "" },
@@ -92,6 +105,11 @@ describe("command line", () => {
       options: { port: 81, maxNumSeqs: 7 },
       ignored: ["--quantization", "--controller-port"],
     });
+  });
+
+  test("what it ignores comes with what was probably meant", () => {
+    const parsed = parseCommandLine(["--time-scal", "5"], {});
+    expect(parsed).toMatchObject({ ignored: ['--time-scal; did you mean "time-scale"?'] });
   });
 
   test("a preset sets slots and blocks, flags win over it", () => {

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from "bun:test";
+import { connect } from "node:net";
 import type { MockEngine } from "../../src/mock-engine/mock-engine.ts";
 import { outputKey, textBetween } from "../../src/mock-engine/output.ts";
 import { renderChat } from "../../src/mock-engine/generation-request.ts";
@@ -97,6 +98,23 @@ describe("inference", () => {
     expect(response.headers.get("content-type")).toBe("text/event-stream; charset=utf-8");
     expect(response.headers.get("server")).toBe("uvicorn");
     await response.body?.cancel();
+  });
+
+  test("a slow reader gets every byte in the end, and holds up nobody", async () => {
+    engine = startFast({ timeScale: 5000, maxModelLen: 20_000 });
+    const body = chatBody({ stream: true, max_tokens: 15_000 });
+    const socket = connect(engine.port, "127.0.0.1", () => {
+      socket.pause();
+      socket.write(`POST /v1/chat/completions HTTP/1.1\r\nHost: m\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+    });
+    await until(() => engine.server.metrics.completed === 1);
+    expect((await chat()).status).toBe(200);
+    let text = "";
+    socket.on("data", (bytes) => (text += bytes.toString("latin1")));
+    socket.resume();
+    await until(() => text.endsWith("data: [DONE]\n\n\r\n0\r\n\r\n"));
+    expect(text.match(/"arrival_time"/g)).toHaveLength(15_000);
+    socket.destroy();
   });
 
   test("a client that leaves frees slot and blocks, queued or running", async () => {

@@ -1,0 +1,57 @@
+/** How a line is written, in each of the three formats. Control characters never reach the log: a line stays one line (faults.md O01). */
+import { styleText } from "node:util";
+
+export type LogLevel = "debug" | "info" | "warn" | "error";
+export type LogFormat = "go" | "json" | "pretty";
+
+/** Digits after `logger.go:` are constant per level; scripts want them there (spec/fd-router.md §8.3). */
+const GO_PREFIX: Readonly<Record<LogLevel, readonly [level: string, position: string]>> = {
+  debug: ["DEBUG", "logger.go:97"],
+  info: ["INFO", "logger.go:79"],
+  warn: ["WARN", "logger.go:85"],
+  error: ["ERROR", "logger.go:91"],
+};
+const COLOURS = { debug: "gray", info: "green", warn: "yellow", error: "red" } as const;
+
+/** `fields` are written by the json format only; `message` has all that a person needs. Ends with a newline. */
+export function logLine(
+  format: LogFormat,
+  level: LogLevel,
+  message: string,
+  { now = new Date(), fields }: { readonly now?: Date; readonly fields?: Readonly<Record<string, unknown>> } = {},
+): string {
+  switch (format) {
+    case "go": {
+      const [name, position] = GO_PREFIX[level];
+      return `[${name}] ${goTime(now)} ${position}: ${oneLine(message)}\n`;
+    }
+    case "json":
+      return `${JSON.stringify({ level, time: now.toISOString(), msg: message, ...fields })}\n`;
+    case "pretty":
+      return `${styleText("dim", goTime(now).slice(11))} ${styleText(COLOURS[level], level.padEnd(5))} ${oneLine(message)}\n`;
+  }
+}
+
+let cachedSecond = 0;
+let cachedText = "";
+
+/** `2026/03/30 18:25:49`, local time. Made once a second: it costs more than all the rest of a line. */
+function goTime(now: Date): string {
+  const second = Math.floor(now.getTime() / 1000);
+  if (second !== cachedSecond) {
+    cachedSecond = second;
+    cachedText = `${now.getFullYear()}/${two(now.getMonth() + 1)}/${two(now.getDate())} ${two(now.getHours())}:${two(now.getMinutes())}:${two(now.getSeconds())}`;
+  }
+  return cachedText;
+}
+
+function two(value: number): string {
+  return String(value).padStart(2, "0");
+}
+
+// oxlint-disable-next-line no-control-regex -- these are the characters to escape
+const CONTROL = /[\0-\x1f\x7f-\x9f\u2028\u2029]/g;
+
+function oneLine(text: string): string {
+  return text.replace(CONTROL, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}

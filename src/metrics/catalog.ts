@@ -1,0 +1,84 @@
+/** Every metric, once: name, type, help, labels, buckets. `/metrics` and docs/metrics.md come from this table. Label values are from closed sets. */
+
+export interface MetricDefinition {
+  readonly name: string;
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly help: string;
+  readonly labels: readonly string[];
+  /** Upper bounds in seconds, ascending, without +Inf. Histograms only. */
+  readonly bounds: readonly number[];
+}
+
+/** For what takes as long as a generation. */
+const REQUEST_SECONDS = [
+  0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600,
+] as const;
+/** For the gap between two tokens. */
+const TOKEN_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5, 1, 2.5, 10] as const;
+/** For the router's own work. */
+const OWN_SECONDS = [
+  0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1,
+] as const;
+
+export const METRICS = Object.freeze({
+  httpRequests: counter("http_requests_total", "Total number of HTTP requests", ["endpoint", "method", "status_code"]),
+  inferenceRequests: counter("inference_requests_total", "Total number of inference requests", [
+    "decode_worker",
+    "mixed_worker",
+    "prefill_worker",
+    "status_code",
+  ]),
+  requestErrors: counter(
+    "fd_router_request_errors_total",
+    "Requests that did not end as the client wanted, by reason",
+    ["reason"],
+  ),
+  retries: counter("fd_router_retries_total", "Requests sent to a further instance after a failure", []),
+  upstreamFailures: counter("fd_router_upstream_failures_total", "Failed exchanges with an instance, by kind", [
+    "instance",
+    "kind",
+  ]),
+  connectionsOpened: counter("fd_router_upstream_connections_total", "Connections opened to instances", []),
+  requestBytes: counter("fd_router_request_bytes_total", "Bytes of request bodies forwarded", []),
+  responseBytes: counter("fd_router_response_bytes_total", "Bytes of answers relayed", []),
+  timeToFirstToken: histogram(
+    "fd_router_time_to_first_token_seconds",
+    "From the arrival of a streamed request to the first byte of its answer passed on",
+    REQUEST_SECONDS,
+  ),
+  interToken: histogram("fd_router_inter_token_seconds", "Between two parts of a streamed answer", TOKEN_SECONDS),
+  requestDuration: histogram(
+    "fd_router_request_duration_seconds",
+    "From the arrival of an inference request to the end of its answer",
+    REQUEST_SECONDS,
+  ),
+  overhead: histogram(
+    "fd_router_overhead_seconds",
+    "The router's own time before an inference request goes to its instance: reading, choosing, retrying",
+    OWN_SECONDS,
+  ),
+  inFlight: gauge("fd_router_in_flight_requests", "Requests on an instance now, over all worker threads", ["instance"]),
+  load: gauge("fd_router_load", "Load of an instance as the scheduler sees it (mean of the worker threads)", [
+    "instance",
+  ]),
+  instances: gauge("fd_router_instances", "Instances by role and state", ["role", "state"]),
+  workers: gauge("fd_router_workers", "Worker threads that serve", []),
+  workerRestarts: counter("fd_router_worker_restarts_total", "Worker threads started again after they ended", []),
+  digestAge: gauge("fd_router_digest_age_seconds", "Age of the oldest load digest of a worker thread", []),
+  logDropped: counter("fd_router_log_lines_dropped_total", "Log lines dropped because nobody took them in time", []),
+  memory: gauge("process_resident_memory_bytes", "Resident memory size in bytes", []),
+  cpu: counter("process_cpu_seconds_total", "Total user and system CPU time spent in seconds", []),
+  startTime: gauge("process_start_time_seconds", "Start time of the process since unix epoch in seconds", []),
+});
+
+function counter(name: string, help: string, labels: readonly string[]): MetricDefinition {
+  return Object.freeze({ name, type: "counter", help, labels, bounds: [] });
+}
+
+function gauge(name: string, help: string, labels: readonly string[]): MetricDefinition {
+  return Object.freeze({ name, type: "gauge", help, labels, bounds: [] });
+}
+
+function histogram(name: string, help: string, bounds: readonly number[]): MetricDefinition {
+  return Object.freeze({ name, type: "histogram", help, labels: [], bounds });
+}

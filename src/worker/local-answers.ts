@@ -1,0 +1,51 @@
+/** Answers the routes that no instance serves: liveness, readiness, the models, and what the main thread knows. */
+import type { ControlReply, ControlRequest } from "../fleet/control.ts";
+import type { FleetSnapshot } from "../fleet/snapshot.ts";
+import { RouterError } from "../errors.ts";
+import type { Downstream } from "../proxy/downstream.ts";
+import type { Route } from "../proxy/routes.ts";
+import type { ModelList } from "./models.ts";
+
+export interface LocalSources {
+  readonly snapshot: () => FleetSnapshot;
+  readonly draining: () => boolean;
+  readonly models: ModelList;
+  /** Asks the main thread. Rejects with RouterError `control_unavailable`. */
+  readonly control: (request: ControlRequest) => Promise<ControlReply>;
+}
+
+/** A registration is small; what is larger is no registration. */
+const MAX_CONTROL_BODY_BYTES = 1024 * 1024;
+const JSON_TYPE = "application/json; charset=utf-8";
+
+/** Resolves with the status that was answered. */
+export async function answerLocally(client: Downstream, route: Route, sources: LocalSources): Promise<number> {
+  const { status, contentType, body } = await answer(client, route, sources);
+  client.head(status, contentType === "" ? [] : [["content-type", contentType]]);
+  client.write(Buffer.from(body));
+  client.end();
+  return status;
+}
+
+async function answer(client: Downstream, route: Route, sources: LocalSources): Promise<ControlReply> {
+  switch (route.kind) {
+    case "health":
+      if (sources.draining()) throw new RouterError("draining");
+      return { status: 200, contentType: "", body: "" };
+    case "ready": {
+      if (sources.draining()) throw new RouterError("draining");
+      const usable = sources.snapshot().members.filter(({ state }) => state !== "draining").length;
+      if (usable === 0) throw new RouterError("no_instance", "no healthy workers available");
+      return { status: 200, contentType: JSON_TYPE, body: JSON.stringify({ code: 200, instances: usable }) };
+    }
+    case "models":
+      return { status: 200, contentType: JSON_TYPE, body: await sources.models.body(sources.snapshot()) };
+    case "control": {
+      const body = client.method === "GET" ? new Uint8Array(0) : await client.readBody(MAX_CONTROL_BODY_BYTES);
+      const { method, path, query, peer } = client;
+      return sources.control({ method, path, query, peer, body });
+    }
+    case "inference":
+      throw new RouterError("internal", `${route.path} needs an instance`);
+  }
+}

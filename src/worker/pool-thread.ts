@@ -1,0 +1,134 @@
+/** One worker thread as the pool sees it: its Worker, what it last told, and whether it still answers. */
+import type { InstanceLoad, LoadDigest } from "../fleet/digest.ts";
+import type { InstanceId } from "../fleet/instance.ts";
+import { NO_METRICS, type MetricData } from "../metrics/metric-set.ts";
+import type { FromWorker, InstanceFigures, ToWorker } from "./messages.ts";
+
+export interface ThreadEvents {
+  /** All messages that the thread object does not keep for itself. */
+  message(message: FromWorker): void;
+  /** Once, however the thread ended. */
+  ended(reason: string): void;
+}
+
+export class PoolThread {
+  readonly index: number;
+  readonly generation: number;
+  /** Name of its dispatcher: never used again by another thread. */
+  readonly name: string;
+  readonly startedAt = performance.now();
+  readonly #worker: Worker;
+  readonly #listening = Promise.withResolvers<number>();
+  readonly #drained = Promise.withResolvers<void>();
+  readonly #loads = new Map<InstanceId, InstanceLoad>();
+  #collected = Promise.withResolvers<void>();
+  #heardAt = performance.now();
+  #lastError = "";
+  isListening = false;
+  metrics: MetricData = NO_METRICS;
+  instances: readonly InstanceFigures[] = [];
+  digestAt = performance.now();
+
+  constructor(index: number, generation: number, events: ThreadEvents) {
+    this.index = index;
+    this.generation = generation;
+    this.name = `worker-${index}.${generation}`;
+    this.#worker = new Worker(threadUrl());
+    this.#worker.addEventListener("message", (event: MessageEvent<FromWorker>) => {
+      this.#heardAt = performance.now();
+      if (!this.#keep(event.data)) events.message(event.data);
+    });
+    this.#worker.addEventListener("error", (event) => {
+      this.#lastError = event.message;
+    });
+    this.#worker.addEventListener("close", () => {
+      this.isListening = false;
+      // A thread that is gone holds up nobody.
+      this.#drained.resolve();
+      this.#collected.resolve();
+      this.#listening.reject(
+        new Error(`worker thread ended before it listened${this.#lastError && `: ${this.#lastError}`}`),
+      );
+      events.ended(this.#lastError || "closed");
+    });
+    // Looked at by those who start it; a later end of the thread is told by `ended`.
+    this.#listening.promise.catch(() => undefined);
+  }
+
+  /** The port, once the thread listens. Rejects when it cannot. */
+  get listening(): Promise<number> {
+    return this.#listening.promise;
+  }
+
+  get drained(): Promise<void> {
+    return this.#drained.promise;
+  }
+
+  /** Its own load on each instance. */
+  get loads(): ReadonlyMap<InstanceId, InstanceLoad> {
+    return this.#loads;
+  }
+
+  /** Time since it last said anything. */
+  silentMs(now: number): number {
+    return now - this.#heardAt;
+  }
+
+  send(message: ToWorker): void {
+    this.#worker.postMessage(message);
+  }
+
+  /** Resolves when the thread has sent its figures. */
+  collect(): Promise<void> {
+    this.#collected = Promise.withResolvers<void>();
+    this.send({ kind: "collect" });
+    return this.#collected.promise;
+  }
+
+  terminate(): void {
+    this.#worker.terminate();
+  }
+
+  /** True for what concerns this object only. */
+  #keep(message: FromWorker): boolean {
+    switch (message.kind) {
+      case "listening":
+        this.isListening = true;
+        this.#listening.resolve(message.port);
+        return true;
+      case "cannot-listen":
+        this.#listening.reject(new Error(message.message));
+        return true;
+      case "metrics":
+        this.metrics = message.data;
+        this.instances = message.instances;
+        this.#collected.resolve();
+        return true;
+      case "digest":
+        this.#noteDigest(message.digest);
+        return false;
+      case "drained":
+        this.#drained.resolve();
+        return true;
+      case "pong":
+        return true;
+      case "control":
+      case "lines":
+      case "crashed":
+      case "observed":
+        return false;
+    }
+  }
+
+  #noteDigest(digest: LoadDigest): void {
+    this.digestAt = performance.now();
+    if (digest.full) this.#loads.clear();
+    for (const load of digest.loads) this.#loads.set(load.id, load);
+  }
+}
+
+/** Beside this file from source; below the entry point in the compiled binary (scripts/build.ts). */
+function threadUrl(): string {
+  const compiled = import.meta.url.includes("/$bunfs/");
+  return compiled ? "./worker/thread.ts" : new URL("./thread.ts", import.meta.url).href;
+}

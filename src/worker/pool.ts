@@ -1,0 +1,228 @@
+/**
+ * Main side of the worker threads: starts them, posts them the fleet and each other's load, answers their control requests, sums their
+ * figures, and starts one again that ended or hangs. Created by commands/serve.ts.
+ */
+import type { ControlReply, ControlRequest } from "../fleet/control.ts";
+import type { InstanceId } from "../fleet/instance.ts";
+import { EMPTY_SNAPSHOT, type FleetSnapshot } from "../fleet/snapshot.ts";
+import { addMetrics, NO_METRICS, type MetricData } from "../metrics/metric-set.ts";
+import type { CutScope, FromWorker, InstanceFigures, WorkerSettings } from "./messages.ts";
+import { PoolThread } from "./pool-thread.ts";
+
+export interface PoolEvents {
+  control(request: ControlRequest): Promise<ControlReply>;
+  /** Access lines of a thread. */
+  lines(text: string): void;
+  observed(id: InstanceId): void;
+  warn(message: string): void;
+  error(message: string): void;
+}
+
+/** What all threads start with; the rest is each one's own. */
+export type PoolSettings = Omit<WorkerSettings, "name" | "seed" | "reusePort" | "port"> & {
+  readonly port: number;
+  readonly workers: number;
+  readonly seed: number;
+};
+
+export interface PoolFigures {
+  readonly data: MetricData;
+  /** Sum of requests, mean of load, over the threads. */
+  readonly instances: readonly InstanceFigures[];
+  readonly workers: number;
+  readonly restarts: number;
+  readonly oldestDigestMs: number;
+}
+
+/** How long a scrape waits for the threads; those that are late count with their last figures. */
+const COLLECT_MS = 250;
+/** A thread that answers no ping for this long hangs in an endless loop. */
+const HUNG_MS = 5000;
+const WATCH_MS = 500;
+/** A thread that lived shorter is not started again at once, lest a fault at start-up spins. */
+const STABLE_MS = 10_000;
+const RESTART_DELAY_MS = 500;
+
+export class WorkerPool {
+  readonly #settings: PoolSettings;
+  readonly #events: PoolEvents;
+  readonly #threads: PoolThread[] = [];
+  #port: number;
+  #snapshot: FleetSnapshot = EMPTY_SNAPSHOT;
+  /** Figures of threads that ended: what they counted stays counted. */
+  #ended: MetricData = NO_METRICS;
+  #restarts = 0;
+  #generation = 0;
+  #stopping = false;
+  #watch: Timer | null = null;
+
+  constructor(settings: PoolSettings, events: PoolEvents) {
+    this.#settings = settings;
+    this.#events = events;
+    this.#port = settings.port;
+  }
+
+  /** Resolves with the port once all threads listen. Rejects when one cannot. */
+  async start(): Promise<number> {
+    const { workers } = this.#settings;
+    // The first one finds the port, if it is 0; the others share it.
+    for (let index = 0; index < workers; index++) {
+      const thread = this.#spawn(index);
+      this.#port = await thread.listening;
+    }
+    this.#watch = setInterval(() => this.#checkThreads(), WATCH_MS);
+    return this.#port;
+  }
+
+  publish(snapshot: FleetSnapshot): void {
+    this.#snapshot = snapshot;
+    for (const thread of this.#threads) thread.send({ kind: "snapshot", snapshot });
+  }
+
+  /** Requests on each instance, over all threads, by their last digests. */
+  inFlight(): ReadonlyMap<InstanceId, number> {
+    const total = new Map<InstanceId, number>();
+    for (const thread of this.#threads) {
+      for (const [id, load] of thread.loads) total.set(id, (total.get(id) ?? 0) + load.inFlight);
+    }
+    return total;
+  }
+
+  async figures(): Promise<PoolFigures> {
+    const fresh = this.#threads.map((thread) => thread.collect());
+    await Promise.race([Promise.all(fresh), Bun.sleep(COLLECT_MS)]);
+    const now = performance.now();
+    return {
+      data: this.#threads.reduce((sum, thread) => addMetrics(sum, thread.metrics), this.#ended),
+      instances: sumInstances(this.#threads),
+      workers: this.#threads.filter((thread) => thread.isListening).length,
+      restarts: this.#restarts,
+      oldestDigestMs: Math.max(0, ...this.#threads.map((thread) => now - thread.digestAt)),
+    };
+  }
+
+  /** Ends the thread that has run longest, as a crash would; it is started again. */
+  crashOne(): void {
+    this.#threads.toSorted((a, b) => a.generation - b.generation)[0]?.terminate();
+  }
+
+  /** No new connections; resolves when nothing runs any more, or after `limitMs`. */
+  async drain(limitMs: number): Promise<boolean> {
+    this.#stopping = true;
+    for (const thread of this.#threads) thread.send({ kind: "drain" });
+    const all = Promise.all(this.#threads.map((thread) => thread.drained)).then(() => true);
+    return Promise.race([all, Bun.sleep(limitMs).then(() => false)]);
+  }
+
+  /** Breaks off what still runs. */
+  cut(what: CutScope): void {
+    for (const thread of this.#threads) thread.send({ kind: "cut", what });
+  }
+
+  stop(): void {
+    this.#stopping = true;
+    if (this.#watch !== null) clearInterval(this.#watch);
+    for (const thread of this.#threads) thread.terminate();
+  }
+
+  #spawn(index: number): PoolThread {
+    const generation = this.#generation++;
+    const thread = new PoolThread(index, generation, {
+      message: (message) => this.#received(thread, message),
+      ended: (reason) => this.#restart(thread, reason),
+    });
+    this.#threads[index] = thread;
+    const { workers, seed, ...shared } = this.#settings;
+    const settings = {
+      ...shared,
+      port: this.#port,
+      reusePort: workers > 1,
+      name: thread.name,
+      seed: seed + generation,
+    };
+    thread.send({ kind: "start", settings });
+    thread.send({ kind: "snapshot", snapshot: this.#snapshot });
+    thread.send({ kind: "dispatchers", index, count: workers });
+    return thread;
+  }
+
+  #received(thread: PoolThread, message: FromWorker): void {
+    switch (message.kind) {
+      case "digest":
+        for (const other of this.#threads) if (other !== thread) other.send({ kind: "digest", digest: message.digest });
+        return;
+      case "control":
+        void this.#answer(thread, message.id, message.request);
+        return;
+      case "lines":
+        this.#events.lines(message.text);
+        return;
+      case "crashed":
+        this.#events.error(`Panic recovered: ${message.message}`);
+        return;
+      case "observed":
+        this.#events.observed(message.id);
+        return;
+      // The thread object keeps the rest.
+      case "listening":
+      case "cannot-listen":
+      case "metrics":
+      case "drained":
+      case "pong":
+        return;
+    }
+  }
+
+  async #answer(thread: PoolThread, id: number, request: ControlRequest): Promise<void> {
+    let reply: ControlReply;
+    try {
+      reply = await this.#events.control(request);
+    } catch (error) {
+      // A mistake of ours must not leave the client waiting.
+      this.#events.error(`Panic recovered: ${error instanceof Error ? error.stack : String(error)}`);
+      reply = {
+        status: 500,
+        contentType: "application/json",
+        body: JSON.stringify({ code: 500, msg: "Internal server error" }),
+      };
+    }
+    thread.send({ kind: "control-reply", id, reply });
+  }
+
+  /** The thread took its own requests with it; the others learn that its load is gone. */
+  #restart(thread: PoolThread, reason: string): void {
+    if (this.#stopping || this.#threads[thread.index] !== thread || this.#watch === null) return;
+    this.#ended = addMetrics(this.#ended, thread.metrics);
+    for (const other of this.#threads) if (other !== thread) other.send({ kind: "withdraw", dispatcher: thread.name });
+    this.#restarts++;
+    const livedMs = performance.now() - thread.startedAt;
+    const delayMs = livedMs > STABLE_MS ? 0 : RESTART_DELAY_MS;
+    this.#events.error(`Worker thread ${thread.name} ended (${reason}), starting it again`);
+    setTimeout(() => {
+      if (this.#stopping) return;
+      const next = this.#spawn(thread.index);
+      next.listening.catch((error: unknown) =>
+        this.#events.error(`Worker thread ${next.name} cannot serve: ${String(error)}`),
+      );
+    }, delayMs);
+  }
+
+  #checkThreads(): void {
+    const now = performance.now();
+    for (const thread of this.#threads) {
+      thread.send({ kind: "ping" });
+      if (thread.silentMs(now) < HUNG_MS || !thread.isListening) continue;
+      this.#events.error(`Worker thread ${thread.name} has not answered for ${HUNG_MS} ms, ending it`);
+      thread.terminate();
+    }
+  }
+}
+
+function sumInstances(threads: readonly PoolThread[]): readonly InstanceFigures[] {
+  const all = threads.flatMap((thread) => thread.instances);
+  return [...Map.groupBy(all, ({ id }) => id)].map(([id, figures]) => ({
+    id,
+    inFlight: figures.reduce((sum, { inFlight }) => sum + inFlight, 0),
+    load: figures.reduce((sum, { load }) => sum + load, 0) / figures.length,
+  }));
+}

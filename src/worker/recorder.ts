@@ -1,0 +1,141 @@
+/** Counts what the requests of a thread leave behind and writes their access lines. The thread's timers pass both on to the main thread. */
+import { accessLine } from "../log/access-line.ts";
+import type { LogOptions } from "../log/options.ts";
+import { METRICS, type MetricDefinition } from "../metrics/catalog.ts";
+import { Histogram } from "../metrics/histogram.ts";
+import { seriesOf, type MetricData } from "../metrics/metric-set.ts";
+import type { InstanceId } from "../fleet/instance.ts";
+import type { Recorder, RequestRecord } from "../proxy/record.ts";
+import { endpointLabel } from "../proxy/routes.ts";
+
+/** Access lines kept between two sends at most; further ones are counted as dropped. */
+const MAX_LINES_BYTES = 1024 * 1024;
+const INFERENCE = new Set(["/v1/chat/completions", "/v1/completions"]);
+
+export interface RecorderOptions {
+  readonly log: LogOptions;
+  /** Where a programming error goes, with its stack. */
+  readonly onCrash: (message: string) => void;
+  /** A request failed on the instance. */
+  readonly onFailure: (instance: InstanceId) => void;
+}
+
+export class ThreadRecorder implements Recorder {
+  readonly #options: RecorderOptions;
+  readonly #accessLines: boolean;
+  readonly #counters = new Map<string, number>();
+  readonly #timeToFirstToken = new Histogram(METRICS.timeToFirstToken.bounds);
+  readonly #interToken = new Histogram(METRICS.interToken.bounds);
+  readonly #duration = new Histogram(METRICS.requestDuration.bounds);
+  readonly #overhead = new Histogram(METRICS.overhead.bounds);
+  #lines = "";
+
+  constructor(options: RecorderOptions) {
+    this.#options = options;
+    const { access, level } = options.log;
+    this.#accessLines = access && (level === "debug" || level === "info");
+  }
+
+  interToken(ms: number): void {
+    this.#interToken.record(ms / 1000);
+  }
+
+  retried(): void {
+    this.#count(METRICS.retries, []);
+  }
+
+  upstreamFailed(instance: InstanceId, kind: string): void {
+    this.#count(METRICS.upstreamFailures, [instance, kind]);
+    this.#options.onFailure(instance);
+  }
+
+  crashed(error: unknown): void {
+    this.#options.onCrash(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  }
+
+  finish(record: RequestRecord, now: number): void {
+    const endpoint = endpointLabel(record.path);
+    const status = String(record.status);
+    this.#count(METRICS.httpRequests, [endpoint, methodLabel(record.method), status]);
+    if (record.error !== null) this.#count(METRICS.requestErrors, [record.error]);
+    if (INFERENCE.has(record.path)) this.#finishInference(record, status, now);
+    if (this.#accessLines) this.#writeLine(record, now);
+  }
+
+  /** The figures since the start of the thread. `connectionsOpened` is counted by the HTTP client. */
+  metrics(connectionsOpened: number): MetricData {
+    this.#counters.set(METRICS.connectionsOpened.name, connectionsOpened);
+    return {
+      counters: new Map(this.#counters),
+      histograms: new Map([
+        [METRICS.timeToFirstToken.name, this.#timeToFirstToken.data()],
+        [METRICS.interToken.name, this.#interToken.data()],
+        [METRICS.requestDuration.name, this.#duration.data()],
+        [METRICS.overhead.name, this.#overhead.data()],
+      ]),
+    };
+  }
+
+  /** Access lines since the last call; empty when there are none. */
+  takeLines(): string {
+    const lines = this.#lines;
+    this.#lines = "";
+    return lines;
+  }
+
+  /** Series of an instance that left for good (faults.md O04). */
+  forget(instance: InstanceId): void {
+    const label = `="${instance}"`;
+    for (const series of this.#counters.keys()) if (series.includes(label)) this.#counters.delete(series);
+  }
+
+  #finishInference(record: RequestRecord, status: string, now: number): void {
+    this.#duration.record((now - record.startedAt) / 1000);
+    if (record.forwardedAt > 0) this.#overhead.record((record.forwardedAt - record.bodyAt) / 1000);
+    if (record.stream && record.firstByteAt > 0) {
+      this.#timeToFirstToken.record((record.firstByteAt - record.startedAt) / 1000);
+    }
+    this.#add(METRICS.requestBytes.name, record.requestBytes);
+    this.#add(METRICS.responseBytes.name, record.responseBytes);
+    // The Go router counts requests that an instance answered (spec/fd-router.md §9).
+    const answered = record.instance !== null && (record.error === null || record.firstByteAt > 0);
+    if (answered) this.#count(METRICS.inferenceRequests, ["", record.instance?.id ?? "", "", status]);
+  }
+
+  #writeLine(record: RequestRecord, now: number): void {
+    if (this.#lines.length > MAX_LINES_BYTES) {
+      this.#count(METRICS.logDropped, []);
+      return;
+    }
+    this.#lines += accessLine(this.#options.log.format, {
+      method: record.method,
+      target: record.query === "" ? record.path : `${record.path}?${record.query}`,
+      status: record.status,
+      durationMs: now - record.startedAt,
+      clientIp: record.peer,
+      fields: {
+        instance: record.instance?.id,
+        attempts: record.attempts,
+        stream: record.stream,
+        ttftMs: record.firstByteAt > 0 ? record.firstByteAt - record.startedAt : undefined,
+        requestBytes: record.requestBytes,
+        responseBytes: record.responseBytes,
+        error: record.error ?? undefined,
+      },
+    });
+  }
+
+  #count(metric: MetricDefinition, labels: readonly string[]): void {
+    this.#add(seriesOf(metric, labels), 1);
+  }
+
+  #add(series: string, amount: number): void {
+    this.#counters.set(series, (this.#counters.get(series) ?? 0) + amount);
+  }
+}
+
+const METHODS = new Set(["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"]);
+
+function methodLabel(method: string): string {
+  return METHODS.has(method) ? method : "other";
+}

@@ -1,0 +1,185 @@
+/**
+ * The proxy's Downstream contract on Bun.serve. An answer that is complete before its first `flush` becomes one plain response; any other
+ * becomes a direct stream, whose `write` returns a promise when the client does not keep up (bun-limits trap 5).
+ */
+import type { Server } from "bun";
+import { RouterError } from "../errors.ts";
+import type { Downstream } from "../proxy/downstream.ts";
+import { errorEvent, respondError } from "../proxy/respond.ts";
+import type { HeaderList } from "../upstream/response-head.ts";
+import { readRequestBody } from "./request-body.ts";
+
+/** Statuses whose answer has no body; Bun wants null there. */
+const BODILESS = new Set([204, 205, 304]);
+
+export class ServeDownstream implements Downstream {
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  readonly peer: string;
+  onGone: (() => void) | null = null;
+  onDrain: (() => void) | null = null;
+  readonly #request: Request;
+  readonly #respond: (response: Response) => void;
+  #status = 0;
+  #headers: HeaderList = [];
+  #parts: Uint8Array[] = [];
+  #controller: ReadableStreamDirectController | null = null;
+  #finish: (() => void) | null = null;
+  #cut: Error | null = null;
+  #state: "open" | "streaming" | "ended" = "open";
+  #gone = false;
+  #blocked = false;
+
+  constructor(request: Request, server: Server<undefined>, respond: (response: Response) => void) {
+    const { url } = request;
+    // With a Host that is no authority Bun leaves the url relative; `new URL` would throw (faults.md B1).
+    const pathAt = url.startsWith("/") ? 0 : url.indexOf("/", url.indexOf("://") + 3);
+    const queryAt = url.indexOf("?", pathAt);
+    this.method = request.method;
+    this.path = queryAt < 0 ? url.slice(pathAt) : url.slice(pathAt, queryAt);
+    this.query = queryAt < 0 ? "" : url.slice(queryAt + 1);
+    this.peer = server.requestIP(request)?.address ?? "";
+    this.#request = request;
+    this.#respond = respond;
+    request.signal.addEventListener("abort", () => this.#leave());
+  }
+
+  get started(): boolean {
+    return this.#state !== "open";
+  }
+
+  /** A stream of events that has begun. */
+  get isStreaming(): boolean {
+    return this.#state === "streaming" && isEventStream(this.#headers);
+  }
+
+  get gone(): boolean {
+    return this.#gone;
+  }
+
+  header(lowerName: string): string | null {
+    return this.#request.headers.get(lowerName);
+  }
+
+  headers(): Iterable<[string, string]> {
+    return this.#request.headers;
+  }
+
+  readBody(maxBytes: number): Promise<Uint8Array> {
+    return readRequestBody(this.#request, maxBytes);
+  }
+
+  head(status: number, headers: HeaderList): void {
+    if (this.#state !== "open") throw new RouterError("internal", "the head of an answer that has begun");
+    this.#status = status;
+    this.#headers = headers;
+    this.#parts = [];
+  }
+
+  write(chunk: Uint8Array): void {
+    if (this.#controller === null) this.#parts.push(chunk);
+    else this.#send(this.#controller, chunk);
+  }
+
+  flush(): boolean {
+    if (this.#state === "open") this.#stream();
+    void this.#controller?.flush();
+    return !this.#blocked;
+  }
+
+  end(): void {
+    if (this.#state === "open") {
+      this.#state = "ended";
+      const body = this.#parts.length === 1 ? this.#parts[0] : Buffer.concat(this.#parts);
+      const empty = BODILESS.has(this.#status) || body === undefined;
+      this.#respond(new Response(empty ? null : body, { status: this.#status, headers: this.#headers }));
+      return;
+    }
+    this.#close();
+  }
+
+  abort(): void {
+    this.#cut = new Error("the answer was cut");
+    this.#close();
+  }
+
+  /** Breaks the answer off because the router stops; the client is told so, and the proxy sees a client that left. */
+  cut(random: () => number): void {
+    if (this.#state === "ended") return;
+    const error = new RouterError("draining");
+    if (this.#state === "open") {
+      respondError(this, error, random);
+    } else {
+      if (this.isStreaming) this.write(errorEvent(error.code, error.message));
+      void this.#controller?.flush();
+      this.abort();
+    }
+    this.#gone = true;
+    this.onGone?.();
+  }
+
+  #stream(): void {
+    this.#state = "streaming";
+    const body = new ReadableStream<Uint8Array>({
+      type: "direct",
+      pull: (controller) => this.#pull(controller),
+      cancel: () => this.#leave(),
+    });
+    this.#respond(new Response(body, { status: this.#status, headers: this.#headers }));
+  }
+
+  /** Called once by Bun; the stream ends when the promise settles. */
+  #pull(controller: ReadableStreamDirectController): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#finish = () => {
+      // Rejecting makes Bun reset the connection: without a last chunk the client knows that the answer is cut.
+      if (this.#cut !== null) {
+        reject(this.#cut);
+      } else {
+        controller.close();
+        resolve();
+      }
+    };
+    this.#controller = controller;
+    for (const part of this.#parts.splice(0)) this.#send(controller, part);
+    void controller.flush();
+    if (this.#state === "ended") this.#finish();
+    return promise;
+  }
+
+  #send(controller: ReadableStreamDirectController, chunk: Uint8Array): void {
+    const written = controller.write(chunk);
+    if (typeof written === "number" || this.#blocked) return;
+    this.#blocked = true;
+    void written.then(
+      () => this.#drained(),
+      () => this.#leave(),
+    );
+  }
+
+  #drained(): void {
+    this.#blocked = false;
+    this.onDrain?.();
+  }
+
+  #close(): void {
+    if (this.#state === "ended") return;
+    this.#state = "ended";
+    this.#finish?.();
+  }
+
+  #leave(): void {
+    if (this.#gone || this.#state === "ended") return;
+    this.#gone = true;
+    this.#state = "ended";
+    this.#finish?.();
+    this.onGone?.();
+  }
+}
+
+function isEventStream(headers: HeaderList): boolean {
+  return headers.some(
+    ([name, value]) => name.toLowerCase() === "content-type" && value.startsWith("text/event-stream"),
+  );
+}

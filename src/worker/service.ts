@@ -1,0 +1,178 @@
+/** What a worker thread does: builds the parts that a request needs, and feeds them what the main thread sends. Started by thread.ts. */
+import type { Server } from "bun";
+import { RouterError } from "../errors.ts";
+import { EMPTY_SNAPSHOT, type FleetSnapshot } from "../fleet/snapshot.ts";
+import { createRandom } from "../lib/random.ts";
+import type { ProxyContext } from "../proxy/context.ts";
+import { handle } from "../proxy/handle.ts";
+import { RetryBudget } from "../proxy/retry.ts";
+import { Scheduler } from "../scheduler/scheduler.ts";
+import { UpstreamClient } from "../upstream/client.ts";
+import { answerLocally } from "./local-answers.ts";
+import type { MainLink } from "./main-link.ts";
+import type { ToWorker, WorkerSettings } from "./messages.ts";
+import { ModelList } from "./models.ts";
+import { ThreadRecorder } from "./recorder.ts";
+import { ServeDownstream } from "./serve-downstream.ts";
+import { Ticker } from "./ticker.ts";
+
+const now = (): number => performance.now();
+
+export class WorkerService {
+  readonly #link: MainLink;
+  readonly #scheduler: Scheduler;
+  readonly #upstream: UpstreamClient;
+  readonly #recorder: ThreadRecorder;
+  readonly #proxy: ProxyContext;
+  readonly #ticker: Ticker;
+  readonly #clients = new Set<ServeDownstream>();
+  #server: Server<undefined> | null = null;
+  #snapshot: FleetSnapshot = EMPTY_SNAPSHOT;
+  #draining = false;
+
+  static start(settings: WorkerSettings, link: MainLink): WorkerService {
+    const service = new WorkerService(settings, link);
+    service.#listen(settings);
+    return service;
+  }
+
+  private constructor(settings: WorkerSettings, link: MainLink) {
+    const { proxy, scheduler, log, name, seed } = settings;
+    const random = createRandom(seed);
+    this.#link = link;
+    this.#scheduler = new Scheduler({ name, options: scheduler, random });
+    this.#upstream = new UpstreamClient({
+      connectTimeoutMs: proxy["connect-timeout-secs"] * 1000,
+      firstByteTimeoutMs: proxy["first-byte-timeout-secs"] * 1000,
+      idleTimeoutMs: proxy["idle-timeout-secs"] * 1000,
+      totalTimeoutMs: proxy["request-timeout-secs"] * 1000,
+      maxIdleConnections: proxy["upstream-idle-connections"],
+      keepAliveMs: proxy["upstream-keepalive-secs"] * 1000,
+    });
+    this.#recorder = new ThreadRecorder({
+      log,
+      onCrash: (message) => link.send({ kind: "crashed", message }),
+      onFailure: (id) => link.send({ kind: "observed", id }),
+    });
+    const sources = {
+      snapshot: () => this.#snapshot,
+      draining: () => this.#draining,
+      models: new ModelList(this.#upstream, now),
+      control: link.control.bind(link),
+    };
+    this.#proxy = {
+      dispatcher: this.#scheduler,
+      upstream: this.#upstream,
+      recorder: this.#recorder,
+      retryBudget: new RetryBudget(
+        { share: proxy["retry-budget-percent"] / 100, perSecond: proxy["retry-budget-per-sec"] },
+        now(),
+      ),
+      limits: {
+        maxBodyBytes: proxy["max-body-bytes"],
+        retries: proxy.retries,
+        writeTimeoutMs: proxy["idle-timeout-secs"] * 1000,
+      },
+      now,
+      random,
+      answerLocally: (client, route) => answerLocally(client, route, sources),
+    };
+    this.#ticker = new Ticker({
+      scheduler: this.#scheduler,
+      recorder: this.#recorder,
+      upstream: this.#upstream,
+      link,
+      now,
+    });
+  }
+
+  receive(message: ToWorker): void {
+    switch (message.kind) {
+      case "snapshot":
+        this.#update(message.snapshot);
+        return;
+      case "digest":
+        this.#scheduler.receive(message.digest, now());
+        return;
+      case "withdraw":
+        this.#scheduler.withdraw(message.dispatcher);
+        return;
+      case "dispatchers":
+        this.#scheduler.setDispatchers(message.index, message.count);
+        this.#ticker.dispatchers = message.count;
+        return;
+      case "control-reply":
+        this.#link.replied(message.id, message.reply);
+        return;
+      case "collect":
+        this.#ticker.sendMetrics();
+        return;
+      case "ping":
+        this.#link.send({ kind: "pong" });
+        return;
+      case "drain":
+        void this.#drain();
+        return;
+      case "cut":
+        for (const client of this.#clients) {
+          if (message.what === "all" || !client.isStreaming) client.cut(this.#proxy.random);
+        }
+        return;
+      case "start":
+        throw new Error("a worker thread was started twice");
+    }
+  }
+
+  #listen({ hostname, port, reusePort }: WorkerSettings): void {
+    try {
+      this.#server = Bun.serve({
+        ...(hostname === "" || hostname === "0.0.0.0" ? {} : { hostname }),
+        port,
+        reusePort,
+        development: false,
+        // All clocks are our own: Bun's cuts silent streams and slow uploads (bun-limits trap 8).
+        idleTimeout: 0,
+        // The body's limit is ours too, since Bun's answer has no body to explain it.
+        maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+        fetch: (request, server) => this.#accept(request, server),
+        error: (error) => this.#answerCrash(error),
+      });
+    } catch (error) {
+      this.#link.send({ kind: "cannot-listen", message: error instanceof Error ? error.message : String(error) });
+      return;
+    }
+    this.#link.send({ kind: "listening", port: this.#server.port ?? 0 });
+    this.#ticker.start();
+  }
+
+  #accept(request: Request, server: Server<undefined>): Promise<Response> {
+    return new Promise((resolve) => {
+      const client = new ServeDownstream(request, server, resolve);
+      this.#clients.add(client);
+      void handle(client, this.#proxy).finally(() => this.#clients.delete(client));
+    });
+  }
+
+  /** Bun's own error page would show source code. */
+  #answerCrash(error: unknown): Response {
+    this.#recorder.crashed(error);
+    return Response.json({ code: 500, msg: new RouterError("internal").message }, { status: 500 });
+  }
+
+  #update(snapshot: FleetSnapshot): void {
+    if (snapshot.version <= this.#snapshot.version) return;
+    this.#snapshot = snapshot;
+    this.#scheduler.update(snapshot, now());
+    this.#ticker.instances = snapshot.members.length;
+    this.#upstream.retain(new Set(snapshot.members.map(({ instance }) => instance.id)));
+  }
+
+  async #drain(): Promise<void> {
+    if (this.#draining) return;
+    this.#draining = true;
+    await this.#server?.stop();
+    while (this.#clients.size > 0) await Bun.sleep(20);
+    this.#ticker.flush();
+    this.#link.send({ kind: "drained" });
+  }
+}
