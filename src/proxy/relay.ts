@@ -23,6 +23,9 @@ export interface Relayed {
   readonly proxy: ProxyContext;
 }
 
+/** Names the choice; an instance cannot speak in the router's name. */
+const INSTANCE_HEADER = "x-router-instance";
+
 const HOLD_BYTES = 64 * 1024;
 
 export function relay(answer: Answer, client: Downstream, relayed: Relayed): Promise<RelayResult> {
@@ -61,7 +64,7 @@ class RelayListener implements AnswerBodyListener {
     const { head } = answer;
     this.#stream = head.mediaType === "text/event-stream";
     this.#hold = !this.#stream && head.framing.kind === "length" && head.framing.bytes <= HOLD_BYTES;
-    client.head(head.status, head.headers);
+    client.head(head.status, [...head.headers.filter(isForeign), [INSTANCE_HEADER, relayed.assignment.instance.id]]);
   }
 
   onData(chunk: Uint8Array): void {
@@ -137,3 +140,7 @@ class RelayListener implements AnswerBodyListener {
 }
 
 const EMPTY = new Uint8Array(0);
+
+function isForeign([name]: readonly [string, string]): boolean {
+  return name.toLowerCase() !== INSTANCE_HEADER;
+}

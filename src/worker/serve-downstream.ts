@@ -39,7 +39,7 @@ export class ServeDownstream implements Downstream {
     this.method = request.method;
     this.path = queryAt < 0 ? url.slice(pathAt) : url.slice(pathAt, queryAt);
     this.query = queryAt < 0 ? "" : url.slice(queryAt + 1);
-    this.peer = server.requestIP(request)?.address ?? "";
+    this.peer = plainAddress(server.requestIP(request)?.address ?? "");
     this.#request = request;
     this.#respond = respond;
     request.signal.addEventListener("abort", () => this.#leave());
@@ -182,4 +182,9 @@ function isEventStream(headers: HeaderList): boolean {
   return headers.some(
     ([name, value]) => name.toLowerCase() === "content-type" && value.startsWith("text/event-stream"),
   );
+}
+
+/** A dual-stack socket shows IPv4 peers as `::ffff:10.0.0.1`. */
+function plainAddress(address: string): string {
+  return address.startsWith("::ffff:") ? address.slice(7) : address;
 }
