@@ -14,12 +14,15 @@ import { REAL_CLOCK, replay } from "./replay.ts";
 import { policyResult, type DemoReport, type PolicyResult } from "./report.ts";
 import { readTrace, type Trace } from "./trace.ts";
 import { UsageError } from "./usage-error.ts";
-import { planWorkload, requestsForLoad, type Workload } from "./workload.ts";
+import { planWorkload, requestsForLoad, warmUpWorkload, type Workload } from "./workload.ts";
 
 /** Fewer events cost less of the machine that the fleet shares with its load; FastDeploy's `max_streaming_response_tokens`. */
 const TOKENS_PER_EVENT = 16;
 /** After the last arrival: nothing should be left long before. */
 const TAIL_MS = 30_000;
+
+/** For fleets that have just been started. */
+const WARM_UP = warmUpWorkload(200, 1000);
 
 /** Where requests of one replay go. */
 interface Target {
@@ -112,11 +115,9 @@ interface MeasureSetup {
 
 async function measure(workload: Workload, target: Target, setup: MeasureSetup): Promise<Recorder> {
   const { options, progress, signal } = setup;
-  const recorder = new Recorder(options.timeScale, target.instances);
   const sender = new HttpSender(target.url, workload.durationMs + TAIL_MS);
-  progress.running(recorder);
-  try {
-    const replayed = replay(workload, {
+  const play = async (part: Workload, recorder: Recorder): Promise<void> => {
+    const replayed = replay(part, {
       send: (body, sink) => sender.send(body, sink),
       clock: REAL_CLOCK,
       recorder,
@@ -124,6 +125,12 @@ async function measure(workload: Workload, target: Target, setup: MeasureSetup):
       signal,
     });
     await Promise.race([replayed, target.broken]);
+  };
+  try {
+    if (options.router === null) await play(WARM_UP, new Recorder(options.timeScale, target.instances));
+    const recorder = new Recorder(options.timeScale, target.instances);
+    progress.running(recorder);
+    await play(workload, recorder);
     return recorder;
   } finally {
     sender.close();

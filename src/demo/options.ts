@@ -13,7 +13,7 @@ const flags = z.object({
   instances: whole(1, 256).default(8).describe("N  Mock engines to start"),
   workers: whole(1, 64).default(2).describe("N  Worker threads of the router"),
   load: decimal(0.01, 5)
-    .default(0.8)
+    .default(0.85)
     .describe("SHARE  How busy the fleet is to be; the trace's rate is scaled to give it"),
   "duration-secs": decimal(0.5, 3600).default(14).describe("SECS  Wall time of the arrivals, for each policy"),
   "time-scale": decimal(0.1, 100).default(5).describe("X  How much faster than real servers the mock engines run"),

@@ -58,6 +58,20 @@ export function requestsForLoad(sample: Trace, plan: WorkloadPlan): number {
   return Math.ceil((plan.load * plan.instances * plan.durationMs * plan.timeScale) / meanMs);
 }
 
+/** Requests alike and evenly spaced, to be sent before anything is measured: fresh processes run their first requests slowly. */
+export function warmUpWorkload(count: number, durationMs: number): Workload {
+  const requests = Array.from({ length: count }, (_, index) => ({
+    // Unlike the ids of what is measured, so that no cache knows its prompts.
+    id: -1 - index,
+    atMs: 0,
+    dueMs: (index * durationMs) / count,
+    promptTokens: 256,
+    outputTokens: 32,
+    blockIds: null,
+  }));
+  return { requests, rateScale: 1, load: 0, durationMs };
+}
+
 function middleStretch(requests: readonly TraceRequest[], wantedMs: number): readonly TraceRequest[] | null {
   const fromMiddle = takeWork(requests.slice(Math.floor(requests.length / 2)), wantedMs);
   // A short trace is used from its start.

@@ -11,7 +11,7 @@ test("without flags compares p2c, random and round_robin on 8 instances", () => 
     policies: ["p2c", "random", "round_robin"],
     instances: 8,
     workers: 2,
-    load: 0.8,
+    load: 0.85,
     durationMs: 14_000,
     timeScale: 5,
     seed: 1,

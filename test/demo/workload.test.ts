@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { engineWorkMs } from "../../src/demo/engine-cost.ts";
-import { planWorkload, requestsForLoad, type WorkloadPlan } from "../../src/demo/workload.ts";
+import { planWorkload, requestsForLoad, warmUpWorkload, type WorkloadPlan } from "../../src/demo/workload.ts";
 import type { Trace, TraceRequest } from "../../src/demo/trace.ts";
 
 const PLAN: WorkloadPlan = { load: 0.5, instances: 4, durationMs: 1000, timeScale: 10 };
@@ -77,4 +77,10 @@ describe("work", () => {
     const trace = traceOf(2000);
     expect(Math.abs(requestsForLoad(trace, PLAN) - (planWorkload(trace, PLAN)?.requests.length ?? 0))).toBeLessThan(2);
   });
+});
+
+test("the warm-up is spread evenly, and its prompts are none of a replay's", () => {
+  const { requests } = warmUpWorkload(4, 100);
+  expect(requests.map((request) => request.dueMs)).toEqual([0, 25, 50, 75]);
+  expect(requests.every((request) => request.id < 0)).toBe(true);
 });
