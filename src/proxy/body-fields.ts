@@ -13,7 +13,14 @@ export interface BodyFields {
   /** True only for JSON `true`. */
   readonly stream: boolean;
   readonly sessionId: string | null;
+  /** Splitwise only needs it; a number is taken as its text. `invalid`: there is one that is neither. */
+  readonly requestId: RequestIdField;
 }
+
+export type RequestIdField =
+  { readonly kind: "absent" | "invalid" } | { readonly kind: "text" | "number"; readonly value: string };
+
+const ABSENT_ID: RequestIdField = { kind: "absent" };
 
 export type BodyResult =
   { readonly ok: true; readonly fields: BodyFields } | { readonly ok: false; readonly problem: string };
@@ -37,9 +44,10 @@ export function readBodyFields(body: Uint8Array): BodyResult {
   const stream = find(bytes, '"stream"');
   const model = find(bytes, '"model"');
   const sessionId = find(bytes, '"session_id"');
-  if (stream === UNDECIDED || model === UNDECIDED || sessionId === UNDECIDED) {
+  const requestId = find(bytes, '"request_id"');
+  if (stream === UNDECIDED || model === UNDECIDED || sessionId === UNDECIDED || requestId === UNDECIDED) {
     if (body.length <= MAX_PARSE_BYTES) return parse(body);
-    return { ok: true, fields: { model: null, stream: false, sessionId: null } };
+    return { ok: true, fields: { model: null, stream: false, sessionId: null, requestId: ABSENT_ID } };
   }
   return {
     ok: true,
@@ -47,6 +55,7 @@ export function readBodyFields(body: Uint8Array): BodyResult {
       stream: stream !== ABSENT && bytes.toString("latin1", stream, stream + 4) === "true",
       model: model === ABSENT ? null : stringAt(bytes, model),
       sessionId: sessionId === ABSENT ? null : stringAt(bytes, sessionId),
+      requestId: requestId === ABSENT ? ABSENT_ID : requestIdAt(bytes, requestId),
     },
   };
 }
@@ -72,6 +81,7 @@ function parse(body: Uint8Array): BodyResult {
       model: "model" in value ? text(value.model) : null,
       stream: "stream" in value && value.stream === true,
       sessionId: own ?? text(nested),
+      requestId: "request_id" in value ? requestIdOf(value.request_id) : ABSENT_ID,
     },
   };
 }
@@ -83,6 +93,22 @@ function problemText(error: unknown): string {
 function nameOf(value: unknown): string {
   if (value === null) return "null";
   return Array.isArray(value) ? "an array" : `a ${typeof value}`;
+}
+
+/** JSON null is no id: one is made. Numbers keep their digits only up to 2^53 in a parsed body; ids are not that long. */
+function requestIdOf(value: unknown): RequestIdField {
+  if (value === null) return ABSENT_ID;
+  if (typeof value === "string") return { kind: "text", value };
+  return typeof value === "number" ? { kind: "number", value: String(value) } : { kind: "invalid" };
+}
+
+function requestIdAt(bytes: Buffer, at: number): RequestIdField {
+  const value = stringAt(bytes, at);
+  if (value !== null) return { kind: "text", value };
+  const literal = /^(?:null|-?[0-9][0-9.eE+-]*|"")/.exec(bytes.toString("latin1", at, at + 64))?.[0];
+  if (literal === "null") return ABSENT_ID;
+  if (literal === '""') return { kind: "text", value: "" };
+  return literal === undefined ? { kind: "invalid" } : { kind: "number", value: literal };
 }
 
 function text(value: unknown): string | null {

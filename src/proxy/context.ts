@@ -12,6 +12,8 @@ export interface ProxyContext {
   readonly recorder: Recorder;
   readonly retryBudget: RetryBudget;
   readonly limits: ProxyLimits;
+  /** Prefill and decode run on separate instances. */
+  readonly splitwise: boolean;
   /** Milliseconds on a monotonic clock. */
   readonly now: () => number;
   readonly random: () => number;

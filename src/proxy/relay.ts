@@ -23,9 +23,6 @@ export interface Relayed {
   readonly proxy: ProxyContext;
 }
 
-/** Names the choice; an instance cannot speak in the router's name. */
-const INSTANCE_HEADER = "x-router-instance";
-
 const HOLD_BYTES = 64 * 1024;
 
 export function relay(answer: Answer, client: Downstream, relayed: Relayed): Promise<RelayResult> {
@@ -64,7 +61,7 @@ class RelayListener implements AnswerBodyListener {
     const { head } = answer;
     this.#stream = head.mediaType === "text/event-stream";
     this.#hold = !this.#stream && head.framing.kind === "length" && head.framing.bytes <= HOLD_BYTES;
-    client.head(head.status, [...head.headers.filter(isForeign), [INSTANCE_HEADER, relayed.assignment.instance.id]]);
+    client.head(head.status, [...head.headers.filter(isForeign), ...relayed.record.routerHeaders]);
   }
 
   onData(chunk: Uint8Array): void {
@@ -141,6 +138,7 @@ class RelayListener implements AnswerBodyListener {
 
 const EMPTY = new Uint8Array(0);
 
+/** An instance cannot speak in the router's name. */
 function isForeign([name]: readonly [string, string]): boolean {
-  return name.toLowerCase() !== INSTANCE_HEADER;
+  return !/^x-router-/i.test(name);
 }

@@ -17,6 +17,7 @@ export interface WorkerSettings {
   /** Several threads listen on the port. */
   readonly reusePort: boolean;
   readonly seed: number;
+  readonly splitwise: boolean;
   readonly proxy: ProxyOptions;
   readonly scheduler: SchedulerOptions;
   readonly log: LogOptions;

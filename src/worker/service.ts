@@ -73,6 +73,7 @@ export class WorkerService {
         retries: proxy.retries,
         writeTimeoutMs: proxy["idle-timeout-secs"] * 1000,
       },
+      splitwise: settings.splitwise,
       now,
       random,
       answerLocally: (client, route) => answerLocally(client, route, sources),
