@@ -181,7 +181,8 @@ export class Exchange implements ConnectionUser {
     if (this.#phase === "ended" || connection === null) return;
     this.#finish();
     // An instance that answers before it has read the request may never read the rest.
-    if (this.#reader.reusable && !connection.isSending) this.#host.pool(this.#request.origin).put(connection, this.#host.now());
+    if (this.#reader.reusable && !connection.isSending)
+      this.#host.pool(this.#request.origin).put(connection, this.#host.now());
     else connection.destroy();
     this.#listener.onEnd();
   }
