@@ -2,7 +2,7 @@
 import type { InstanceLoad, LoadDigest } from "../fleet/digest.ts";
 import type { InstanceId } from "../fleet/instance.ts";
 import { NO_METRICS, type MetricData } from "../metrics/metric-set.ts";
-import type { FromWorker, InstanceFigures, ToWorker } from "./messages.ts";
+import type { FromWorker, InstanceFigures, LiveOptions, ToWorker } from "./messages.ts";
 
 export interface ThreadEvents {
   /** All messages that the thread object does not keep for itself. */
@@ -22,6 +22,7 @@ export class PoolThread {
   readonly #drained = Promise.withResolvers<void>();
   readonly #loads = new Map<InstanceId, InstanceLoad>();
   #collected = Promise.withResolvers<void>();
+  #configured = Promise.withResolvers<void>();
   #heardAt = performance.now();
   #lastError = "";
   isListening = false;
@@ -46,6 +47,7 @@ export class PoolThread {
       // A thread that is gone holds up nobody.
       this.#drained.resolve();
       this.#collected.resolve();
+      this.#configured.resolve();
       this.#listening.reject(
         new Error(`worker thread ended before it listened${this.#lastError && `: ${this.#lastError}`}`),
       );
@@ -85,6 +87,13 @@ export class PoolThread {
     return this.#collected.promise;
   }
 
+  /** Resolves when the thread has taken the options over, or has ended. */
+  configure(options: LiveOptions): Promise<void> {
+    this.#configured = Promise.withResolvers<void>();
+    this.send({ kind: "configure", options });
+    return this.#configured.promise;
+  }
+
   terminate(): void {
     this.#worker.terminate();
   }
@@ -109,6 +118,9 @@ export class PoolThread {
         return false;
       case "drained":
         this.#drained.resolve();
+        return true;
+      case "configured":
+        this.#configured.resolve();
         return true;
       case "pong":
         return true;
