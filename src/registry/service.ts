@@ -43,6 +43,8 @@ export interface RegistryService {
   stop(): Promise<void>;
   /** Options that are looked at anew for each probe, rule and admission; those that a restart wants are left alone. */
   configure(options: RegistryOptions): void;
+  /** What is wrong with register.yaml, each with its place; empty when `reload` would take all of it. */
+  checkRegisterFile(): Promise<readonly string[]>;
   /** Reads register.yaml again. */
   reload(): Promise<void>;
   handle(request: ControlRequest): Promise<ControlReply>;
@@ -153,6 +155,10 @@ class Service implements RegistryService {
     this.#settings = settingsOf(options);
     this.#state = { ...this.#state, rules: this.#settings.rules };
     this.#prober.configure(this.#settings.probePath, this.#settings.probeTimeoutMs);
+  }
+
+  checkRegisterFile(): Promise<readonly string[]> {
+    return this.#static.check();
   }
 
   reload(): Promise<void> {

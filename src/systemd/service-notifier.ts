@@ -32,6 +32,7 @@ export class ServiceNotifier {
   #phase: Phase = "starting";
   #problem = "";
   #statusAt = Number.NEGATIVE_INFINITY;
+  #lastStatus = "";
 
   /** `watchdogMs`: null when nobody watches. */
   constructor(socket: NotifySocket | null, watchdogMs: number | null, sources: ServiceSources) {
@@ -70,7 +71,10 @@ export class ServiceNotifier {
     const stopping = this.#phase === "stopping";
     if (now - this.#statusAt < (stopping ? TICK_MS : STATUS_MS)) return;
     this.#statusAt = now;
-    this.#socket?.send(`${stopping ? `EXTEND_TIMEOUT_USEC=${EXTENSION_USEC}\n` : ""}STATUS=${this.#status()}`);
+    const status = this.#status();
+    if (stopping) this.#socket?.send(`EXTEND_TIMEOUT_USEC=${EXTENSION_USEC}\nSTATUS=${status}`);
+    else if (status !== this.#lastStatus) this.#socket?.send(`STATUS=${status}`);
+    this.#lastStatus = status;
   }
 
   #turn(phase: Phase, state: string): void {

@@ -11,8 +11,12 @@ export interface ServiceFigures {
   readonly workers: number;
 }
 
+/** Over a shorter time a rate says nothing. */
+const MIN_PERIOD_MS = 1000;
+
 export class ServiceStatus {
   #requests = 0;
+  #rate = 0;
   #at: number;
 
   /** `now` in monotonic milliseconds. */
@@ -20,13 +24,15 @@ export class ServiceStatus {
     this.#at = now;
   }
 
-  /** The rate is that since the last call. */
+  /** The rate is that since the last call that lies a second back or more. */
   line(figures: ServiceFigures, now: number): string {
     const { snapshot, requests, inFlight, serving, workers } = figures;
-    const seconds = Math.max(0.001, (now - this.#at) / 1000);
-    const rate = Math.max(0, requests - this.#requests) / seconds;
-    this.#requests = requests;
-    this.#at = now;
+    if (now - this.#at >= MIN_PERIOD_MS) {
+      this.#rate = (Math.max(0, requests - this.#requests) * 1000) / (now - this.#at);
+      this.#requests = requests;
+      this.#at = now;
+    }
+    const rate = this.#rate;
     return [
       describeFleet(snapshot),
       `${rate >= 10 ? Math.round(rate) : Number(rate.toFixed(1))} requests/s`,
