@@ -2,7 +2,7 @@
 import type { InstanceLoad, LoadDigest } from "../fleet/digest.ts";
 import type { InstanceId } from "../fleet/instance.ts";
 import { NO_METRICS, type MetricData } from "../metrics/metric-set.ts";
-import type { FromWorker, InstanceFigures, ToWorker } from "./messages.ts";
+import type { FromWorker, InstanceFigures, LiveOptions, ToWorker } from "./messages.ts";
 
 export interface ThreadEvents {
   /** All messages that the thread object does not keep for itself. */
@@ -21,6 +21,7 @@ export class PoolThread {
   readonly #drained = Promise.withResolvers<void>();
   readonly #loads = new Map<InstanceId, InstanceLoad>();
   #collected = Promise.withResolvers<void>();
+  #configured = Promise.withResolvers<void>();
   #unansweredPings = 0;
   #lastError = "";
   isListening = false;
@@ -49,6 +50,7 @@ export class PoolThread {
       // A thread that is gone holds up nobody.
       this.#drained.resolve();
       this.#collected.resolve();
+      this.#configured.resolve();
       this.#listening.reject(
         new Error(`worker thread ended before it listened${this.#lastError && `: ${this.#lastError}`}`),
       );
@@ -103,6 +105,13 @@ export class PoolThread {
     this.#loads.clear();
   }
 
+  /** Resolves when the thread has taken the options over, or has ended. */
+  configure(options: LiveOptions): Promise<void> {
+    this.#configured = Promise.withResolvers<void>();
+    this.send({ kind: "configure", options });
+    return this.#configured.promise;
+  }
+
   terminate(): void {
     this.#worker.terminate();
   }
@@ -128,6 +137,9 @@ export class PoolThread {
         return false;
       case "drained":
         this.#drained.resolve();
+        return true;
+      case "configured":
+        this.#configured.resolve();
         return true;
       case "pong":
         return true;
