@@ -13,8 +13,8 @@ export interface ProxyContext {
   readonly upstream: UpstreamClient;
   readonly recorder: Recorder;
   readonly prompts: PromptReader;
-  /** Told why a cache-aware policy chose as it did; absent when the log does not want it. */
-  readonly explain?: (choice: CacheChoice) => void;
+  /** Told why a cache-aware policy chose as it did; null when the log does not want it. */
+  readonly explain: ((choice: CacheChoice) => void) | null;
   readonly retryBudget: RetryBudget;
   readonly limits: ProxyLimits;
   /** Prefill and decode run on separate instances. */
@@ -22,8 +22,8 @@ export interface ProxyContext {
   /** Milliseconds on a monotonic clock. */
   readonly now: () => number;
   readonly random: () => number;
-  /** Answers the routes that no instance serves; resolves with the status. */
-  readonly answerLocally: (client: Downstream, route: Route) => Promise<number>;
+  /** Answers the routes that no instance serves. Rejects with RouterError. */
+  readonly answerLocally: (client: Downstream, route: Route) => Promise<void>;
 }
 
 export interface ProxyLimits {

@@ -31,7 +31,7 @@ export async function describe(client: Downstream, proxy: ProxyContext): Promise
     sessionId,
     promptTokens,
     ...prompt,
-    ...(explain && { explain }),
+    ...(explain !== null && { explain }),
   } as const;
   return { body, requestId, scheduling };
 }

@@ -23,7 +23,7 @@ export type Scrape = (url: string, timeoutMs: number) => Promise<Scraped>;
 
 export interface ScraperDeps {
   readonly scrape: Scrape;
-  readonly timeoutMs: number;
+  readonly timeoutMs: () => number;
   readonly timers: Timers;
   readonly log: RegistryLog;
   readonly report: (reports: readonly EngineReport[]) => void;
@@ -77,7 +77,7 @@ export class MetricsScraper {
   }
 
   async #run({ instance, epoch }: ScrapeTarget): Promise<void> {
-    const scraped = await this.#deps.scrape(metricsUrl(instance), this.#deps.timeoutMs);
+    const scraped = await this.#deps.scrape(metricsUrl(instance), this.#deps.timeoutMs());
     this.#running--;
     this.#busy.delete(instance.id);
     if (this.#stopped) return;

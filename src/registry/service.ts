@@ -45,6 +45,10 @@ export interface RegistryService {
   /** Resolves when register.yaml has been tried and the registration port is open. Rejects when that port was asked for and is busy. */
   start(): Promise<void>;
   stop(): Promise<void>;
+  /** Options that are looked at anew for each probe, rule and admission; those that a restart wants are left alone. */
+  configure(options: RegistryOptions, reportsWanted: boolean): void;
+  /** What is wrong with register.yaml, each with its place; empty when `reload` would take all of it. */
+  checkRegisterFile(): Promise<readonly string[]>;
   /** Reads register.yaml again. */
   reload(): Promise<void>;
   handle(request: ControlRequest): Promise<ControlReply>;
@@ -63,6 +67,8 @@ export interface RegistryService {
 
 const TICK_MS = 250;
 const ASLEEP_MS = 2000;
+/** How often it is looked whether a reload has switched scraping on. */
+const IDLE_SCRAPE_MS = 1000;
 /** Looks at one instance for the sake of failed requests, of which there may be thousands. */
 const OBSERVE_RATE = { burst: 1, perSecond: 2 };
 
@@ -72,13 +78,13 @@ export function createRegistry(options: RegistryOptions, surroundings: RegistryS
 
 class Service implements RegistryService {
   readonly #options: RegistryOptions;
-  readonly #settings: RegistrySettings;
+  #settings: RegistrySettings;
   readonly #surroundings: RegistrySurroundings;
   readonly #log: RegistryLog;
   readonly #now: () => number;
   readonly #timers: Timers;
   readonly #prober: Prober;
-  readonly #scraper: MetricsScraper | null;
+  readonly #scraper: MetricsScraper;
   readonly #publisher: Publisher;
   readonly #http: HttpDoor;
   readonly #static: StaticFleet;
@@ -101,7 +107,13 @@ class Service implements RegistryService {
     this.#ownAddresses = new Set(interfaces.map((item) => item.address));
     const { probePath, probeTimeoutMs } = this.#settings;
     this.#prober = new Prober(surroundings.probe ?? probeOverHttp, probePath, probeTimeoutMs);
-    this.#scraper = this.#settings.scrapeIntervalMs > 0 ? this.#createScraper() : null;
+    this.#scraper = new MetricsScraper({
+      scrape: surroundings.scrape ?? scrapeOverHttp,
+      timeoutMs: () => this.#settings.scrapeTimeoutMs,
+      timers: this.#timers,
+      log: this.#log,
+      report: (reports) => this.#apply({ kind: "report", reports }),
+    });
     this.#publisher = new Publisher(() => this.snapshot(), this.#now, this.#timers);
     const doorDeps = {
       apply: (command: RegistryCommand) => this.#apply(command),
@@ -130,23 +142,42 @@ class Service implements RegistryService {
       log: this.#log,
       now: this.#now,
     });
-    this.#every(TICK_MS, () => {
-      this.#apply({ kind: "tick" });
-      this.#tcp?.tick();
-    });
-    this.#every(this.#settings.probeIntervalMs, () => this.#probeAll());
-    if (this.#scraper !== null) this.#every(this.#settings.scrapeIntervalMs, () => this.#scrapeAll());
+    this.#every(
+      () => TICK_MS,
+      () => {
+        this.#apply({ kind: "tick" });
+        this.#tcp?.tick();
+      },
+    );
+    this.#every(
+      () => this.#settings.probeIntervalMs,
+      () => this.#probeAll(),
+    );
+    this.#every(
+      () => this.#settings.scrapeIntervalMs ?? IDLE_SCRAPE_MS,
+      () => this.#scrape("all"),
+    );
   }
 
   async stop(): Promise<void> {
     for (const stopClock of this.#stopClocks) stopClock();
     this.#prober.stop();
-    this.#scraper?.stop();
+    this.#scraper.stop();
     this.#tcp?.stop();
     this.#tcp = null;
     this.#publisher.stop();
     for (const id of this.#waiting.keys()) this.#settle(id, false);
     await this.#static.stop();
+  }
+
+  configure(options: RegistryOptions, reportsWanted: boolean): void {
+    this.#settings = settingsOf(options, reportsWanted);
+    this.#state = { ...this.#state, rules: this.#settings.rules };
+    this.#prober.configure(this.#settings.probePath, this.#settings.probeTimeoutMs);
+  }
+
+  checkRegisterFile(): Promise<readonly string[]> {
+    return this.#static.check();
   }
 
   reload(): Promise<void> {
@@ -210,25 +241,15 @@ class Service implements RegistryService {
 
   #fleetChanged(): void {
     this.#static.changed();
-    if (this.#scraper === null) return;
-    const targets = scrapeTargets(this.#state.entries.values(), this.#now());
-    // A new instance is asked at once, lest it pass for idle until the next round.
-    this.#scraper.ask(targets.filter(({ report }) => report === null));
     this.#scraper.retain(this.#state.entries);
+    // A new instance is asked at once, lest it pass for idle until the next round.
+    this.#scrape("new");
   }
 
-  #scrapeAll(): void {
-    this.#scraper?.ask(scrapeTargets(this.#state.entries.values(), this.#now()));
-  }
-
-  #createScraper(): MetricsScraper {
-    return new MetricsScraper({
-      scrape: this.#surroundings.scrape ?? scrapeOverHttp,
-      timeoutMs: this.#settings.scrapeTimeoutMs,
-      timers: this.#timers,
-      log: this.#log,
-      report: (reports) => this.#apply({ kind: "report", reports }),
-    });
+  #scrape(which: "new" | "all"): void {
+    if (this.#settings.scrapeIntervalMs === null) return;
+    const targets = scrapeTargets(this.#state.entries.values(), this.#now());
+    this.#scraper.ask(which === "all" ? targets : targets.filter(({ report }) => report === null));
   }
 
   #probeAll(): void {
@@ -289,8 +310,8 @@ class Service implements RegistryService {
     return { splitwise, addresses: { ...this.#settings.addresses, own: { addresses: this.#ownAddresses, ports } } };
   }
 
-  #every(periodMs: number, action: () => void): void {
-    const stopClock = this.#timers.after(periodMs, () => {
+  #every(periodMs: () => number, action: () => void): void {
+    const stopClock = this.#timers.after(periodMs(), () => {
       this.#stopClocks.delete(stopClock);
       this.#every(periodMs, action);
       action();

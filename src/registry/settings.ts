@@ -9,8 +9,8 @@ export interface RegistrySettings {
   readonly probePath: string;
   readonly probeTimeoutMs: number;
   readonly probeIntervalMs: number;
-  /** Pause between two rounds of asking for engines' metrics; 0 is never. */
-  readonly scrapeIntervalMs: number;
+  /** Pause between two rounds of asking for engines' metrics; null is never. */
+  readonly scrapeIntervalMs: number | null;
   readonly scrapeTimeoutMs: number;
   readonly heartbeatMs: number;
   readonly maxConnectionsPerAddress: number;
@@ -47,13 +47,13 @@ export function settingsOf(options: RegistryOptions, reportsWanted: boolean): Re
     probeTimeoutMs: options["health-check-timeout-secs"] * 1000,
     probeIntervalMs: options["health-check-interval-secs"] * 1000,
     scrapeIntervalMs,
-    scrapeTimeoutMs: Math.min(options["health-check-timeout-secs"] * 1000, Math.max(SCRAPE_MS, scrapeIntervalMs)),
+    scrapeTimeoutMs: Math.min(options["health-check-timeout-secs"] * 1000, Math.max(SCRAPE_MS, scrapeIntervalMs ?? 0)),
     heartbeatMs: Math.max(1, Math.round(heartbeatMs)),
     maxConnectionsPerAddress: options["registration-max-connections-per-address"],
   };
 }
 
-function scrapeInterval(configuredMs: number, reportsWanted: boolean): number {
-  if (configuredMs < 0) return reportsWanted ? SCRAPE_MS : 0;
-  return configuredMs === 0 ? 0 : Math.max(MIN_SCRAPE_MS, configuredMs);
+function scrapeInterval(configuredMs: number, reportsWanted: boolean): number | null {
+  if (configuredMs < 0) return reportsWanted ? SCRAPE_MS : null;
+  return configuredMs === 0 ? null : Math.max(MIN_SCRAPE_MS, configuredMs);
 }

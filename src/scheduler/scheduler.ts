@@ -44,9 +44,9 @@ export interface InstanceLoadView {
 
 export class Scheduler implements Dispatcher {
   readonly #name: string;
-  readonly #options: SchedulerOptions;
-  readonly #policies: Readonly<Record<Role, Policy>>;
-  readonly #promptUses: Readonly<Record<Role, PromptUse>>;
+  readonly #random: Random;
+  #options: SchedulerOptions;
+  #policies: Readonly<Record<Role, Policy>>;
   readonly #peers = new Peers();
   readonly #prefixes: PrefixIndex;
   readonly #sessions = new SessionStats();
@@ -68,31 +68,18 @@ export class Scheduler implements Dispatcher {
 
   constructor({ name, options, random }: SchedulerContext) {
     this.#name = name;
+    this.#random = random;
     this.#options = options;
     this.#dispatchers = { index: 0, count: 1, digestAgeMs: (now) => this.#peers.meanAgeMs(now) };
-    const evictionMins = options["eviction-duration-mins"];
-    this.#prefixes = new PrefixIndex({
-      maxBlocks: MAX_PREFIX_BLOCKS,
-      evictAfterMs: evictionMins < 0 ? Infinity : evictionMins * 60_000,
-    });
-    const dispatchers = this.#dispatchers;
-    const context: PolicyContext = {
-      random,
-      settings: options,
-      dispatchers,
-      prefixes: this.#prefixes,
-      sessions: this.#sessions,
-    };
-    this.#policies = {
-      mixed: findPolicy(policyName(options, "mixed")).create(context),
-      prefill: findPolicy(policyName(options, "prefill")).create(context),
-      decode: findPolicy(policyName(options, "decode")).create(context),
-    };
-    this.#promptUses = {
-      mixed: promptUseOf(options, "mixed"),
-      prefill: promptUseOf(options, "prefill"),
-      decode: promptUseOf(options, "decode"),
-    };
+    this.#prefixes = new PrefixIndex({ maxBlocks: MAX_PREFIX_BLOCKS, evictAfterMs: evictAfterMs(options) });
+    this.#policies = this.#createPolicies();
+  }
+
+  /** Changed options, for requests that come from now on. Counts and known prefixes stay. */
+  configure(options: SchedulerOptions): void {
+    this.#options = options;
+    this.#policies = this.#createPolicies();
+    this.#prefixes.evictAfterMs = evictAfterMs(options);
   }
 
   /** How many dispatchers share the fleet, and which of them (from 0) this one is. */
@@ -163,7 +150,9 @@ export class Scheduler implements Dispatcher {
   }
 
   promptUse(role: Role): PromptUse {
-    return this.#promptUses[role];
+    const use = findPolicy(policyName(this.#options, role)).readsPrompt ?? "nothing";
+    // A decode instance counts no prompt tokens, so a policy that goes by them alone goes by requests there.
+    return role === "decode" && use === "tokens" ? "nothing" : use;
   }
 
   /** How sessions kept to their instances, since the start. */
@@ -196,6 +185,18 @@ export class Scheduler implements Dispatcher {
       inFlight: account.inFlight,
       load: account.load(now),
     }));
+  }
+
+  #createPolicies(): Readonly<Record<Role, Policy>> {
+    const context: PolicyContext = {
+      random: this.#random,
+      settings: this.#options,
+      dispatchers: this.#dispatchers,
+      prefixes: this.#prefixes,
+      sessions: this.#sessions,
+    };
+    const create = (role: Role): Policy => findPolicy(policyName(this.#options, role)).create(context);
+    return { mixed: create("mixed"), prefill: create("prefill"), decode: create("decode") };
   }
 
   #account(member: FleetMember): LoadAccount {
@@ -257,10 +258,9 @@ function policyName(options: SchedulerOptions, role: Role): PolicyName {
   return role === "mixed" ? options.policy : options[`${role}-policy`];
 }
 
-/** A decode instance counts no prompt tokens, so a policy that goes by them alone goes by requests there. */
-function promptUseOf(options: SchedulerOptions, role: Role): PromptUse {
-  const use = findPolicy(policyName(options, role)).readsPrompt ?? "nothing";
-  return role === "decode" && use === "tokens" ? "nothing" : use;
+function evictAfterMs(options: SchedulerOptions): number {
+  const minutes = options["eviction-duration-mins"];
+  return minutes < 0 ? Infinity : minutes * 60_000;
 }
 
 function refuse(refusal: Refusal): AssignResult {

@@ -4,7 +4,7 @@ import { logLine } from "../log/line.ts";
 import type { LogOptions } from "../log/options.ts";
 import { METRICS, type MetricDefinition } from "../metrics/catalog.ts";
 import { Histogram } from "../metrics/histogram.ts";
-import { seriesOf, type MetricData } from "../metrics/metric-set.ts";
+import { hasLabelValue, seriesOf, type MetricData } from "../metrics/metric-set.ts";
 import type { InstanceId } from "../fleet/instance.ts";
 import type { Recorder, RequestRecord } from "../proxy/record.ts";
 import { endpointLabel } from "../proxy/routes.ts";
@@ -29,7 +29,7 @@ export interface CountedElsewhere {
 
 export class ThreadRecorder implements Recorder {
   readonly #options: RecorderOptions;
-  readonly #accessLines: boolean;
+  #log: LogOptions;
   readonly #counters = new Map<string, number>();
   readonly #timeToFirstToken = new Histogram(METRICS.timeToFirstToken.bounds);
   readonly #interToken = new Histogram(METRICS.interToken.bounds);
@@ -39,8 +39,11 @@ export class ThreadRecorder implements Recorder {
 
   constructor(options: RecorderOptions) {
     this.#options = options;
-    const { access, level } = options.log;
-    this.#accessLines = access && (level === "debug" || level === "info");
+    this.#log = options.log;
+  }
+
+  configure(log: LogOptions): void {
+    this.#log = log;
   }
 
   interToken(ms: number): void {
@@ -66,12 +69,13 @@ export class ThreadRecorder implements Recorder {
     this.#count(METRICS.httpRequests, [endpoint, methodLabel(record.method), status]);
     if (record.error !== null) this.#count(METRICS.requestErrors, [record.error]);
     if (INFERENCE.has(record.path)) this.#finishInference(record, status, now);
-    if (this.#accessLines) this.#writeLine(record, now);
+    const { access, level } = this.#log;
+    if (access && (level === "debug" || level === "info")) this.#writeLine(record, now);
   }
 
   /** A line beside the access lines. */
   log(level: "info" | "warn", message: string): void {
-    const { format, level: lowest } = this.#options.log;
+    const { format, level: lowest } = this.#log;
     const isWanted = level === "warn" ? lowest !== "error" : lowest === "info" || lowest === "debug";
     if (isWanted) this.#addLine(logLine(format, level, message));
   }
@@ -99,10 +103,10 @@ export class ThreadRecorder implements Recorder {
     return lines;
   }
 
-  /** Series of an instance that left for good (faults.md O04). */
-  forget(instance: InstanceId): void {
-    const label = `="${instance}"`;
-    for (const series of this.#counters.keys()) if (series.includes(label)) this.#counters.delete(series);
+  /** Drops the series of instances that left for good (faults.md O04). */
+  forget(instances: ReadonlySet<InstanceId>): void {
+    if (instances.size === 0) return;
+    for (const series of this.#counters.keys()) if (hasLabelValue(series, instances)) this.#counters.delete(series);
   }
 
   #finishInference(record: RequestRecord, status: string, now: number): void {
@@ -121,7 +125,7 @@ export class ThreadRecorder implements Recorder {
   }
 
   #writeLine(record: RequestRecord, now: number): void {
-    const line = accessLine(this.#options.log.format, {
+    const line = accessLine(this.#log.format, {
       method: record.method,
       target: record.query === "" ? record.path : `${record.path}?${record.query}`,
       status: record.status,

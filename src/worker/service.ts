@@ -3,36 +3,33 @@ import type { Server } from "bun";
 import { RouterError } from "../errors.ts";
 import { EMPTY_SNAPSHOT, type FleetSnapshot } from "../fleet/snapshot.ts";
 import { createRandom } from "../lib/random.ts";
-import type { LogOptions } from "../log/options.ts";
-import type { ProxyContext } from "../proxy/context.ts";
+import type { ProxyContext, ProxyLimits } from "../proxy/context.ts";
 import { handle } from "../proxy/handle.ts";
-import { PromptReader } from "../proxy/prompt-reader.ts";
+import type { ProxyOptions } from "../proxy/options.ts";
 import { RetryBudget } from "../proxy/retry.ts";
-import { TokenizerService } from "../proxy/tokenizer.ts";
-import type { CacheChoice } from "../scheduler/cache-choice.ts";
 import { Scheduler } from "../scheduler/scheduler.ts";
-import { UpstreamClient } from "../upstream/client.ts";
-import { cacheChoiceLine } from "./cache-choice-line.ts";
+import { UpstreamClient, type UpstreamClientOptions } from "../upstream/client.ts";
 import { answerLocally } from "./local-answers.ts";
+import { Departures } from "./departures.ts";
 import type { MainLink } from "./main-link.ts";
-import type { ToWorker, WorkerSettings } from "./messages.ts";
+import type { LiveOptions, ToWorker, WorkerSettings } from "./messages.ts";
 import { ModelList } from "./models.ts";
+import { PromptParts } from "./prompt-parts.ts";
 import { ThreadRecorder } from "./recorder.ts";
-import { ServeDownstream } from "./serve-downstream.ts";
+import { IDLE_CONNECTION_SECS, ServeDownstream } from "./serve-downstream.ts";
 import { Ticker } from "./ticker.ts";
 
 const now = (): number => performance.now();
-
-/** Idle connections to the tokenizer service, and for how long. */
-const TOKENIZER_IDLE = { maxIdleConnections: 64, keepAliveMs: 4000 };
 
 export class WorkerService {
   readonly #link: MainLink;
   readonly #scheduler: Scheduler;
   readonly #upstream: UpstreamClient;
   readonly #recorder: ThreadRecorder;
-  readonly #proxy: ProxyContext;
+  readonly #prompts: PromptParts;
+  #proxy: ProxyContext;
   readonly #ticker: Ticker;
+  readonly #departures = new Departures();
   readonly #clients = new Set<ServeDownstream>();
   #server: Server<undefined> | null = null;
   #snapshot: FleetSnapshot = EMPTY_SNAPSHOT;
@@ -49,19 +46,13 @@ export class WorkerService {
     const random = createRandom(seed);
     this.#link = link;
     this.#scheduler = new Scheduler({ name, options: scheduler, random });
-    this.#upstream = new UpstreamClient({
-      connectTimeoutMs: proxy["connect-timeout-secs"] * 1000,
-      firstByteTimeoutMs: proxy["first-byte-timeout-secs"] * 1000,
-      idleTimeoutMs: proxy["idle-timeout-secs"] * 1000,
-      totalTimeoutMs: proxy["request-timeout-secs"] * 1000,
-      maxIdleConnections: proxy["upstream-idle-connections"],
-      keepAliveMs: proxy["upstream-keepalive-secs"] * 1000,
-    });
+    this.#upstream = new UpstreamClient(clientOptions(proxy));
     this.#recorder = new ThreadRecorder({
       log,
       onCrash: (message) => link.send({ kind: "crashed", message }),
       onFailure: (id) => link.send({ kind: "observed", id }),
     });
+    this.#prompts = new PromptParts(settings.prefixSeed, this.#recorder);
     const sources = {
       snapshot: () => this.#snapshot,
       draining: () => this.#draining,
@@ -69,22 +60,12 @@ export class WorkerService {
       control: link.control.bind(link),
     };
     this.#proxy = {
-      prompts: this.#promptReader(settings),
-      ...(explainsChoices(log) && {
-        explain: (choice: CacheChoice) => this.#recorder.log("info", cacheChoiceLine(choice, new Date())),
-      }),
+      ...this.#prompts.parts(scheduler, log),
       dispatcher: this.#scheduler,
       upstream: this.#upstream,
       recorder: this.#recorder,
-      retryBudget: new RetryBudget(
-        { share: proxy["retry-budget-percent"] / 100, perSecond: proxy["retry-budget-per-sec"] },
-        now(),
-      ),
-      limits: {
-        maxBodyBytes: proxy["max-body-bytes"],
-        retries: proxy.retries,
-        writeTimeoutMs: proxy["idle-timeout-secs"] * 1000,
-      },
+      retryBudget: newRetryBudget(proxy),
+      limits: limitsOf(proxy),
       splitwise: settings.splitwise,
       now,
       random,
@@ -95,18 +76,8 @@ export class WorkerService {
       recorder: this.#recorder,
       upstream: this.#upstream,
       link,
+      departures: this.#departures,
       now,
-    });
-  }
-
-  #promptReader({ scheduler, prefixSeed }: WorkerSettings): PromptReader {
-    const url = scheduler["tokenizer-url"];
-    const timeoutMs = scheduler["tokenizer-timeout-secs"] * 1000;
-    return new PromptReader({
-      blockSize: scheduler["cache-block-size"],
-      seed: prefixSeed,
-      tokenizer: url === "" ? null : new TokenizerService(url, timeoutMs, tokenizerClient(timeoutMs)),
-      warn: (message) => this.#recorder.log("warn", message),
     });
   }
 
@@ -134,8 +105,12 @@ export class WorkerService {
       case "ping":
         this.#link.send({ kind: "pong" });
         return;
+      case "configure":
+        this.#configure(message.options);
+        this.#link.send({ kind: "configured" });
+        return;
       case "drain":
-        void this.#drain();
+        void this.#drain(message.noticeMs);
         return;
       case "cut":
         for (const client of this.#clients) {
@@ -147,6 +122,14 @@ export class WorkerService {
     }
   }
 
+  /** Ends at once, as a thread's end would. */
+  async stop(): Promise<void> {
+    this.#ticker.stop();
+    this.#upstream.close();
+    this.#prompts.close();
+    await this.#server?.stop(true);
+  }
+
   #listen({ hostname, port, reusePort }: WorkerSettings): void {
     try {
       this.#server = Bun.serve({
@@ -154,8 +137,7 @@ export class WorkerService {
         port,
         reusePort,
         development: false,
-        // All clocks are our own: Bun's cuts silent streams and slow uploads (bun-limits trap 8).
-        idleTimeout: 0,
+        idleTimeout: IDLE_CONNECTION_SECS,
         // The body's limit is ours too, since Bun's answer has no body to explain it.
         maxRequestBodySize: Number.MAX_SAFE_INTEGER,
         fetch: (request, server) => this.#accept(request, server),
@@ -171,7 +153,11 @@ export class WorkerService {
 
   #accept(request: Request, server: Server<undefined>): Promise<Response> {
     return new Promise((resolve) => {
-      const client = new ServeDownstream(request, server, resolve);
+      const client = new ServeDownstream(request, server, (response) => {
+        // Before the listener closes: an idle connection that the client takes for usable would be reset under its next request.
+        if (this.#draining) response.headers.set("connection", "close");
+        resolve(response);
+      });
       this.#clients.add(client);
       void handle(client, this.#proxy).finally(() => this.#clients.delete(client));
     });
@@ -188,12 +174,22 @@ export class WorkerService {
     this.#snapshot = snapshot;
     this.#scheduler.update(snapshot, now());
     this.#ticker.instances = snapshot.members.length;
-    this.#upstream.retain(new Set(snapshot.members.map(({ instance }) => instance.id)));
+    this.#upstream.retain(this.#departures.update(snapshot, now()));
   }
 
-  async #drain(): Promise<void> {
+  /** One new reference: a request keeps the one that it began with. */
+  #configure({ proxy, scheduler, log }: LiveOptions): void {
+    this.#scheduler.configure(scheduler);
+    this.#upstream.configure(clientOptions(proxy));
+    this.#recorder.configure(log);
+    const prompts = this.#prompts.parts(scheduler, log);
+    this.#proxy = { ...this.#proxy, ...prompts, retryBudget: newRetryBudget(proxy), limits: limitsOf(proxy) };
+  }
+
+  async #drain(noticeMs: number): Promise<void> {
     if (this.#draining) return;
     this.#draining = true;
+    await Bun.sleep(noticeMs);
     await this.#server?.stop();
     while (this.#clients.size > 0) await Bun.sleep(20);
     this.#ticker.flush();
@@ -201,13 +197,26 @@ export class WorkerService {
   }
 }
 
-/** One call has one time limit, which the tokenizer keeps itself. */
-function tokenizerClient(connectTimeoutMs: number): UpstreamClient {
-  const none = { firstByteTimeoutMs: 0, idleTimeoutMs: 0, totalTimeoutMs: 0 };
-  return new UpstreamClient({ connectTimeoutMs, ...none, ...TOKENIZER_IDLE });
+function clientOptions(proxy: ProxyOptions): UpstreamClientOptions {
+  return {
+    connectTimeoutMs: proxy["connect-timeout-secs"] * 1000,
+    firstByteTimeoutMs: proxy["first-byte-timeout-secs"] * 1000,
+    idleTimeoutMs: proxy["idle-timeout-secs"] * 1000,
+    totalTimeoutMs: proxy["request-timeout-secs"] * 1000,
+    maxIdleConnections: proxy["upstream-idle-connections"],
+    keepAliveMs: proxy["upstream-keepalive-secs"] * 1000,
+  };
 }
 
-/** These lines are the Go program's; in the other formats nobody looks for them. */
-function explainsChoices({ format, level }: LogOptions): boolean {
-  return format === "go" && (level === "info" || level === "debug");
+function limitsOf(proxy: ProxyOptions): ProxyLimits {
+  return {
+    maxBodyBytes: proxy["max-body-bytes"],
+    retries: proxy.retries,
+    writeTimeoutMs: proxy["idle-timeout-secs"] * 1000,
+  };
+}
+
+function newRetryBudget(proxy: ProxyOptions): RetryBudget {
+  const share = proxy["retry-budget-percent"] / 100;
+  return new RetryBudget({ share, perSecond: proxy["retry-budget-per-sec"] }, now());
 }

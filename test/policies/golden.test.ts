@@ -6,7 +6,9 @@ import { play, type Seen } from "../golden/play.ts";
 import { compiledBinary } from "../support/compiled-binary.ts";
 
 /** Choices that are meant to differ, by case and operation: what is chosen instead, and why. */
-const OTHER_CHOICES: Readonly<Record<string, { readonly why: string; readonly chosen: Readonly<Record<number, string>> }>> = {
+const OTHER_CHOICES: Readonly<
+  Record<string, { readonly why: string; readonly chosen: Readonly<Record<number, string>> }>
+> = {
   "policies-0014": { why: "empty prompts go by request counts", chosen: { 1: "P2", 2: "P3" } },
   "policies-0033": { why: "empty prompts go by request counts", chosen: { 2: "P2" } },
   "policies-0024": { why: "values with labels are read", chosen: { 0: "P2" } },
