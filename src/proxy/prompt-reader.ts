@@ -40,11 +40,11 @@ export class PromptReader {
     const countedTokens = 2 * codePointCount(text);
     if (use === "tokens" || text === "") return { countedTokens };
     const { blockSize, seed } = this.#options;
-    const tokens = firstOf(await this.#tokens(text), blockSize * MAX_BLOCKS);
-    return { countedTokens, prefixHashes: prefixHashes(tokens, blockSize, seed) };
+    const tokens = await this.#tokens(text);
+    return { countedTokens, prefixHashes: prefixHashes(tokens, blockSize, seed, MAX_BLOCKS) };
   }
 
-  async #tokens(text: string): Promise<Iterable<number>> {
+  async #tokens(text: string): Promise<ArrayLike<number>> {
     const { tokenizer, warn } = this.#options;
     if (tokenizer === null) return codePoints(text);
     const result = await tokenizer.tokenize(text);
@@ -60,13 +60,5 @@ function parse(body: Uint8Array): unknown {
   } catch (error) {
     // The search for fields sees only the rims of a long body; here the client's mistake inside comes out.
     throw new RouterError("invalid_json", error instanceof Error ? error.message.slice(0, 80) : "not JSON", error);
-  }
-}
-
-function* firstOf(tokens: Iterable<number>, limit: number): Generator<number> {
-  let left = limit;
-  for (const token of tokens) {
-    if (left-- <= 0) return;
-    yield token;
   }
 }
