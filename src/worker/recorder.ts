@@ -22,7 +22,7 @@ export interface RecorderOptions {
 
 export class ThreadRecorder implements Recorder {
   readonly #options: RecorderOptions;
-  readonly #accessLines: boolean;
+  #log: LogOptions;
   readonly #counters = new Map<string, number>();
   readonly #timeToFirstToken = new Histogram(METRICS.timeToFirstToken.bounds);
   readonly #interToken = new Histogram(METRICS.interToken.bounds);
@@ -32,8 +32,11 @@ export class ThreadRecorder implements Recorder {
 
   constructor(options: RecorderOptions) {
     this.#options = options;
-    const { access, level } = options.log;
-    this.#accessLines = access && (level === "debug" || level === "info");
+    this.#log = options.log;
+  }
+
+  configure(log: LogOptions): void {
+    this.#log = log;
   }
 
   interToken(ms: number): void {
@@ -59,7 +62,8 @@ export class ThreadRecorder implements Recorder {
     this.#count(METRICS.httpRequests, [endpoint, methodLabel(record.method), status]);
     if (record.error !== null) this.#count(METRICS.requestErrors, [record.error]);
     if (INFERENCE.has(record.path)) this.#finishInference(record, status, now);
-    if (this.#accessLines) this.#writeLine(record, now);
+    const { access, level } = this.#log;
+    if (access && (level === "debug" || level === "info")) this.#writeLine(record, now);
   }
 
   /** The figures since the start of the thread. `connectionsOpened` is counted by the HTTP client. */
@@ -109,7 +113,7 @@ export class ThreadRecorder implements Recorder {
       this.#count(METRICS.logDropped, []);
       return;
     }
-    this.#lines += accessLine(this.#options.log.format, {
+    this.#lines += accessLine(this.#log.format, {
       method: record.method,
       target: record.query === "" ? record.path : `${record.path}?${record.query}`,
       status: record.status,

@@ -33,8 +33,14 @@ async function refused(bytes: string): Promise<number> {
 
 describe("refused with 400 or 501, closed, nothing forwarded", () => {
   const cases: readonly [name: string, bytes: string][] = [
-    ["A01 Content-Length and Transfer-Encoding", `${LINE}Host: r\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${SMUGGLED}`],
-    ["A02 Transfer-Encoding and Content-Length", `${LINE}Host: r\r\nTransfer-Encoding: chunked\r\nContent-Length: 6\r\n\r\n0\r\n\r\n${SMUGGLED}`],
+    [
+      "A01 Content-Length and Transfer-Encoding",
+      `${LINE}Host: r\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${SMUGGLED}`,
+    ],
+    [
+      "A02 Transfer-Encoding and Content-Length",
+      `${LINE}Host: r\r\nTransfer-Encoding: chunked\r\nContent-Length: 6\r\n\r\n0\r\n\r\n${SMUGGLED}`,
+    ],
     ["A03 two lengths that differ", `${LINE}Host: r\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{} `],
     ["A05 a list of lengths", `${LINE}Host: r\r\nContent-Length: 2, 2\r\n\r\n{}`],
     ["A06 a signed length", `${LINE}Host: r\r\nContent-Length: +2\r\n\r\n{}`],
@@ -44,13 +50,31 @@ describe("refused with 400 or 501, closed, nothing forwarded", () => {
     ["A07 an empty length", `${LINE}Host: r\r\nContent-Length:\r\n\r\n${SMUGGLED}`],
     ["A09 a length of 2^63", `${LINE}Host: r\r\nContent-Length: 9223372036854775808\r\n\r\n{}`],
     ["A11 a blank before the colon of the length", `${LINE}Host: r\r\nContent-Length : 2\r\n\r\n{}`],
-    ["A11 a blank before the colon of the coding", `${LINE}Host: r\r\nTransfer-Encoding : chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`],
+    [
+      "A11 a blank before the colon of the coding",
+      `${LINE}Host: r\r\nTransfer-Encoding : chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`,
+    ],
     ["A13 gzip before chunked", `${LINE}Host: r\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`],
-    ["A14 identity after chunked", `${LINE}Host: r\r\nTransfer-Encoding: chunked, identity\r\n\r\n2\r\n{}\r\n0\r\n\r\n`],
-    ["A15 chunked twice", `${LINE}Host: r\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`],
-    ["A17 a vertical tab before chunked", `${LINE}Host: r\r\nTransfer-Encoding: \x0bchunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`],
-    ["A17 a no-break space before chunked", `${LINE}Host: r\r\nTransfer-Encoding: \xa0chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`],
-    ["A19 chunked from HTTP/1.0", "POST /v1/chat/completions HTTP/1.0\r\nHost: r\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"],
+    [
+      "A14 identity after chunked",
+      `${LINE}Host: r\r\nTransfer-Encoding: chunked, identity\r\n\r\n2\r\n{}\r\n0\r\n\r\n`,
+    ],
+    [
+      "A15 chunked twice",
+      `${LINE}Host: r\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`,
+    ],
+    [
+      "A17 a vertical tab before chunked",
+      `${LINE}Host: r\r\nTransfer-Encoding: \x0bchunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`,
+    ],
+    [
+      "A17 a no-break space before chunked",
+      `${LINE}Host: r\r\nTransfer-Encoding: \xa0chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`,
+    ],
+    [
+      "A19 chunked from HTTP/1.0",
+      "POST /v1/chat/completions HTTP/1.0\r\nHost: r\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+    ],
     ["A21 a folded field", `${LINE}Host: r\r\nTransfer-Encoding:\r\n chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`],
     ["A22 a first field that begins with a space", `${LINE} Host: r\r\nContent-Length: 2\r\n\r\n{}`],
     ["A23 one bare LF", `${LINE}Host: r\nContent-Length: 2\r\n\r\n{}`],
@@ -61,14 +85,29 @@ describe("refused with 400 or 501, closed, nothing forwarded", () => {
     ["A31 no Host on HTTP/1.1", `${LINE}Content-Length: 2\r\n\r\n{}`],
     ["A33 a Host that is none", `${LINE}Host: a b/c@d\r\nContent-Length: 2\r\n\r\n{}`],
     ["B1 two Host fields", `${LINE}Host: a\r\nHost: b\r\nContent-Length: 2\r\n\r\n{}`],
-    ["A35 a target of another scheme", "POST ftp://x/v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"],
+    [
+      "A35 a target of another scheme",
+      "POST ftp://x/v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}",
+    ],
     ["A39 a method that is no token", "G@T /v1/models HTTP/1.1\r\nHost: r\r\n\r\n"],
-    ["A41 HTTP/2.0 in the request line", "POST /v1/chat/completions HTTP/2.0\r\nHost: r\r\nContent-Length: 2\r\n\r\n{}"],
-    ["A41 HTTP/1.1x in the request line", "POST /v1/chat/completions HTTP/1.1x\r\nHost: r\r\nContent-Length: 2\r\n\r\n{}"],
+    [
+      "A41 HTTP/2.0 in the request line",
+      "POST /v1/chat/completions HTTP/2.0\r\nHost: r\r\nContent-Length: 2\r\n\r\n{}",
+    ],
+    [
+      "A41 HTTP/1.1x in the request line",
+      "POST /v1/chat/completions HTTP/1.1x\r\nHost: r\r\nContent-Length: 2\r\n\r\n{}",
+    ],
     ["A42 HTTP/0.9", "GET /v1/models\r\n\r\n"],
-    ["A43 two spaces in the request line", "POST  /v1/chat/completions HTTP/1.1\r\nHost: r\r\nContent-Length: 2\r\n\r\n{}"],
+    [
+      "A43 two spaces in the request line",
+      "POST  /v1/chat/completions HTTP/1.1\r\nHost: r\r\nContent-Length: 2\r\n\r\n{}",
+    ],
     ["A43 a tab in the request line", "POST\t/v1/chat/completions HTTP/1.1\r\nHost: r\r\nContent-Length: 2\r\n\r\n{}"],
-    ["A45 a byte over 0x7f in the target", "POST /v1/chat/completions?\xe9 HTTP/1.1\r\nHost: r\r\nContent-Length: 2\r\n\r\n{}"],
+    [
+      "A45 a byte over 0x7f in the target",
+      "POST /v1/chat/completions?\xe9 HTTP/1.1\r\nHost: r\r\nContent-Length: 2\r\n\r\n{}",
+    ],
     ["A46 a fragment in the target", "POST /v1/chat/completions#x HTTP/1.1\r\nHost: r\r\nContent-Length: 2\r\n\r\n{}"],
     ["A49 a hundred empty lines first", `${"\r\n".repeat(100)}${chat()}`],
     ["A66 a TLS hello", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"],
@@ -148,7 +187,10 @@ describe("accepted, and made anew", () => {
 
   test("A65 nominated fields go, but not those that the instance needs", async () => {
     const fields = ["Connection: content-length, host, x-api-key, x-hop", "X-Api-Key: k", "X-Hop: 1", "TE: trailers"];
-    const answer = await ask(front.port, chat("{}", [...fields, "Keep-Alive: 5", "Proxy-Authorization: p", "Upgrade: h2c"]));
+    const answer = await ask(
+      front.port,
+      chat("{}", [...fields, "Keep-Alive: 5", "Proxy-Authorization: p", "Upgrade: h2c"]),
+    );
     expect(answer?.status).toBe(200);
     const head = upstream.requests[0]?.head.toLowerCase() ?? "";
     expect(head).toContain("x-api-key: k");
@@ -158,7 +200,9 @@ describe("accepted, and made anew", () => {
 
   test("A58 request trailers do not reach the instance", async () => {
     const client = await RawClient.connect(front.port);
-    client.send(`${LINE}Host: r\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nContent-Length: 9\r\nHost: evil\r\n\r\n`);
+    client.send(
+      `${LINE}Host: r\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nContent-Length: 9\r\nHost: evil\r\n\r\n`,
+    );
     await client.until(({ received, closed }) => closed || received !== "", "an answer");
     expect(upstream.received).not.toContain("evil");
   });
@@ -207,7 +251,12 @@ describe("methods and paths", () => {
   });
 
   test("A47 what is not the exact path is no path, and never reaches an instance", async () => {
-    for (const path of ["/v1/chat%2fcompletions", "//v1/chat/completions", "/v1//chat/completions", "/v1/chat/completions/"]) {
+    for (const path of [
+      "/v1/chat%2fcompletions",
+      "//v1/chat/completions",
+      "/v1//chat/completions",
+      "/v1/chat/completions/",
+    ]) {
       expect((await ask(front.port, chat("{}", [], path)))?.status).toBe(404);
     }
     expect(upstream.received).toBe("");
@@ -222,8 +271,39 @@ describe("methods and paths", () => {
 });
 
 describe("A67 spellings of chunked next to a length", () => {
-  const names = ["Transfer-Encoding", "transfer-encoding", "Transfer-Encoding ", " Transfer-Encoding", "Transfer_Encoding", "Transfer-Encoding\t", "X: x\nTransfer-Encoding", "X: x\rTransfer-Encoding", "Transfer\u00adEncoding"];
-  const values = ["chunked", " chunked", "\tchunked", "\x0bchunked", "chunked\x00", "chunked,", ",chunked", "identity", "identity, chunked", "chunked, identity", "xchunked", '"chunked"', "chunked;q=1", "chunked\x0b", "\xa0chunked", "CHUNKED", "chunKed", "\x00chunked", "x\r\n chunked", "chunked\r\n\t"];
+  const names = [
+    "Transfer-Encoding",
+    "transfer-encoding",
+    "Transfer-Encoding ",
+    " Transfer-Encoding",
+    "Transfer_Encoding",
+    "Transfer-Encoding\t",
+    "X: x\nTransfer-Encoding",
+    "X: x\rTransfer-Encoding",
+    "Transfer\u00adEncoding",
+  ];
+  const values = [
+    "chunked",
+    " chunked",
+    "\tchunked",
+    "\x0bchunked",
+    "chunked\x00",
+    "chunked,",
+    ",chunked",
+    "identity",
+    "identity, chunked",
+    "chunked, identity",
+    "xchunked",
+    '"chunked"',
+    "chunked;q=1",
+    "chunked\x0b",
+    "\xa0chunked",
+    "CHUNKED",
+    "chunKed",
+    "\x00chunked",
+    "x\r\n chunked",
+    "chunked\r\n\t",
+  ];
   test.each(names)("%j: no value makes two requests out of one", async (name) => {
     for (const value of values) {
       upstream.received = "";

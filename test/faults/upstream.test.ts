@@ -142,9 +142,18 @@ async function broken(router: Front, body: string): Promise<string> {
 
 describe("cut and malformed answers", () => {
   test.each([
-    ["U09 the chunked body is cut", (peer) => (peer.write(`${sseHead()}${chunk("data: 1\n\n")}40\r\nhalf`), setTimeout(() => peer.end(), 20))],
-    ["U09 the chunked body is reset", (peer) => (peer.write(sseHead() + chunk("data: 1\n\n")), setTimeout(() => peer.reset(), 20))],
-    ["U10 a bad chunk size in the middle", (peer) => (peer.write(sseHead() + chunk("data: 1\n\n")), setTimeout(() => peer.write("zz\r\n"), 20))],
+    [
+      "U09 the chunked body is cut",
+      (peer) => (peer.write(`${sseHead()}${chunk("data: 1\n\n")}40\r\nhalf`), setTimeout(() => peer.end(), 20)),
+    ],
+    [
+      "U09 the chunked body is reset",
+      (peer) => (peer.write(sseHead() + chunk("data: 1\n\n")), setTimeout(() => peer.reset(), 20)),
+    ],
+    [
+      "U10 a bad chunk size in the middle",
+      (peer) => (peer.write(sseHead() + chunk("data: 1\n\n")), setTimeout(() => peer.write("zz\r\n"), 20)),
+    ],
   ] as [string, RawScript][])("%s: error event, then a break that the client can see", async (_, script) => {
     const server = instance(script);
     const router = front([server]);
@@ -154,7 +163,9 @@ describe("cut and malformed answers", () => {
   });
 
   test("U09 a short answer that is cut becomes a clean 502: nothing had been passed on", async () => {
-    const router = front([instance((peer) => (peer.write("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345"), peer.end()))]);
+    const router = front([
+      instance((peer) => (peer.write("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345"), peer.end())),
+    ]);
     const answer = await ask(router.port, chat());
     expect(answer?.status).toBe(502);
     expect(answer?.body).toContain("upstream_invalid");
@@ -162,14 +173,23 @@ describe("cut and malformed answers", () => {
 
   test("U09 a long answer that is cut is broken, not ended", async () => {
     const router = front([
-      instance((peer) => (peer.write(`HTTP/1.1 200 OK\r\nContent-Length: 999999\r\n\r\n${"a".repeat(70_000)}`), setTimeout(() => peer.end(), 30))),
+      instance(
+        (peer) => (
+          peer.write(`HTTP/1.1 200 OK\r\nContent-Length: 999999\r\n\r\n${"a".repeat(70_000)}`),
+          setTimeout(() => peer.end(), 30)
+        ),
+      ),
     ]);
     const text = await broken(router, "{}");
     expect(text).not.toContain("upstream_failed");
   });
 
   test("U11 both framings: Transfer-Encoding wins, the connection is not used again", async () => {
-    const server = instance((peer) => peer.write(`HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n${chunk("hello")}${LAST_CHUNK}`));
+    const server = instance((peer) =>
+      peer.write(
+        `HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n${chunk("hello")}${LAST_CHUNK}`,
+      ),
+    );
     const router = front([server]);
     for (let i = 0; i < 2; i++) expect((await ask(router.port, chat()))?.body).toBe("hello");
     expect(server.connections).toBe(2);
@@ -183,14 +203,21 @@ describe("cut and malformed answers", () => {
   });
 
   test("U14 surplus bytes close the connection and do not poison the next answer", async () => {
-    const server = instance((peer) => peer.write(`${answerText("first")}HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison`));
+    const server = instance((peer) =>
+      peer.write(`${answerText("first")}HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison`),
+    );
     const router = front([server]);
     for (let i = 0; i < 2; i++) expect((await ask(router.port, chat()))?.body).toBe("first");
     expect(server.connections).toBe(2);
   });
 
   test("U14 bytes on an idle connection close it", async () => {
-    const server = instance((peer) => (peer.write(answerText("first")), setTimeout(() => peer.write("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison"), 10)));
+    const server = instance(
+      (peer) => (
+        peer.write(answerText("first")),
+        setTimeout(() => peer.write("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison"), 10)
+      ),
+    );
     const router = front([server]);
     expect((await ask(router.port, chat()))?.body).toBe("first");
     await until(() => server.open.size === 0, "the close of the idle connection");
@@ -226,13 +253,24 @@ describe("cut and malformed answers", () => {
 
 describe("what passes", () => {
   test("U18 a few interim answers are skipped", async () => {
-    const server = instance((peer) => peer.write(`HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: x\r\n\r\n${answerText("ok")}`));
+    const server = instance((peer) =>
+      peer.write(`HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: x\r\n\r\n${answerText("ok")}`),
+    );
     expect((await ask(front([server]).port, chat()))?.body).toBe("ok");
   });
 
   test("U21 hop-by-hop and nominated fields of the answer are stripped, and the client's connection lives on", async () => {
     const server = instance((peer) =>
-      peer.write(answerText("ok", "200 OK", ["Connection: close, X-Hop", "X-Hop: 1", "Keep-Alive: timeout=5", "Proxy-Authenticate: x", "Trailer: y", "X-Kept: 1"])),
+      peer.write(
+        answerText("ok", "200 OK", [
+          "Connection: close, X-Hop",
+          "X-Hop: 1",
+          "Keep-Alive: timeout=5",
+          "Proxy-Authenticate: x",
+          "Trailer: y",
+          "X-Kept: 1",
+        ]),
+      ),
     );
     const client = await RawClient.connect(front([server]).port);
     client.send(chat());
@@ -280,14 +318,18 @@ describe("what passes", () => {
   });
 
   test("an instance cannot speak in the router's name", async () => {
-    const server = instance((peer) => peer.write(answerText("ok", "200 OK", ["X-Router-Instance: evil", "x-router-reason: evil"])));
+    const server = instance((peer) =>
+      peer.write(answerText("ok", "200 OK", ["X-Router-Instance: evil", "x-router-reason: evil"])),
+    );
     const answer = await ask(front([server]).port, chat());
     expect(answer?.head).not.toContain("evil");
     expect(answer?.head.toLowerCase()).toContain(`x-router-instance: http://127.0.0.1:${server.port}`);
   });
 
   test("trailers of an answer are dropped, the connection is kept", async () => {
-    const server = instance((peer) => peer.write(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${chunk("ok")}0\r\nX-Trailer: 1\r\n\r\n`));
+    const server = instance((peer) =>
+      peer.write(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${chunk("ok")}0\r\nX-Trailer: 1\r\n\r\n`),
+    );
     const router = front([server]);
     for (let i = 0; i < 2; i++) expect((await ask(router.port, chat()))?.body).toBe("ok");
     expect(server.connections).toBe(1);
@@ -308,7 +350,7 @@ describe("streams", () => {
   test("U33 one byte at a time: every byte arrives, in order", async () => {
     const server = instance((peer) => {
       peer.write(sseHead());
-      const bytes = [...chunk(utf8) + LAST_CHUNK];
+      const bytes = [...(chunk(utf8) + LAST_CHUNK)];
       const next = (): void => {
         const byte = bytes.shift();
         if (byte === undefined) return;
@@ -343,14 +385,18 @@ describe("streams", () => {
   });
 
   test("U27 an error within a 200 stream is passed on, and counted", async () => {
-    const server = instance((peer) => peer.write(sseHead() + chunk('data: {"error":{"message":"x"}}\n\n') + chunk("data: [DONE]\n\n") + LAST_CHUNK));
+    const server = instance((peer) =>
+      peer.write(sseHead() + chunk('data: {"error":{"message":"x"}}\n\n') + chunk("data: [DONE]\n\n") + LAST_CHUNK),
+    );
     const router = front([server]);
     expect((await ask(router.port, chat('{"stream":true}')))?.body).toContain('"error"');
     expect(router.counter("request_errors", "stream_error")).toBe(1);
   });
 
   test("an HTTP/1.0 client gets a stream without chunk framing, until the close", async () => {
-    const server = instance((peer) => peer.write(sseHead() + chunk("data: 1\n\n") + chunk("data: [DONE]\n\n") + LAST_CHUNK));
+    const server = instance((peer) =>
+      peer.write(sseHead() + chunk("data: 1\n\n") + chunk("data: [DONE]\n\n") + LAST_CHUNK),
+    );
     const client = await RawClient.connect(front([server]).port);
     client.send('POST /v1/chat/completions HTTP/1.0\r\nContent-Length: 15\r\n\r\n{"stream":true}');
     const text = await client.untilClosed();
@@ -381,10 +427,20 @@ describe("clients that leave", () => {
       if (body.includes("true")) peer.write(sseHead() + chunk("data: 1\n\n"));
     });
     const router = front([server]);
-    for (const [body, leave] of [["{}", "reset"], ["{}", "end"], ["{}", "halfClose"], ['{"stream":true}', "reset"], ['{"stream":true}', "halfClose"]] as const) {
+    for (const [body, leave] of [
+      ["{}", "reset"],
+      ["{}", "end"],
+      ["{}", "halfClose"],
+      ['{"stream":true}', "reset"],
+      ['{"stream":true}', "halfClose"],
+    ] as const) {
       const client = await RawClient.connect(router.port);
       client.send(chat(body));
-      await until(() => server.open.size === 1 && (body === "{}" ? server.requests.length > 0 : client.received.includes("data: 1")), "the request");
+      await until(
+        () =>
+          server.open.size === 1 && (body === "{}" ? server.requests.length > 0 : client.received.includes("data: 1")),
+        "the request",
+      );
       client[leave]();
       await until(() => server.open.size === 0, `the end of the upstream connection after ${leave}`);
       await until(() => router.inFlight === 0, "nothing in flight");

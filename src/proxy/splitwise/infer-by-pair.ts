@@ -12,7 +12,7 @@ import type { RequestRecord } from "../record.ts";
 import { refusalError, upstreamError } from "../router-error.ts";
 import { mayTryAgain } from "../try-again.ts";
 import { attemptPair, type PairFailure } from "./attempt-pair.ts";
-import { disaggregateInfo } from "./disaggregate-info.ts";
+import { disaggregateInfo } from "./disaggregation.ts";
 import { requestIdOf } from "./request-id.ts";
 import { spliceFields } from "./splice.ts";
 

@@ -26,7 +26,8 @@ export class Front {
 
   constructor(ports: readonly number[], options: FrontOptions = {}) {
     const messages: FromWorker[] = [];
-    const control = options.control ?? (async () => ({ status: 200, contentType: "application/json", body: '{"ok":1}' }));
+    const control =
+      options.control ?? (async () => ({ status: 200, contentType: "application/json", body: '{"ok":1}' }));
     const port: Pick<MessagePort, "postMessage"> = {
       postMessage: (message: FromWorker) => {
         messages.push(message);

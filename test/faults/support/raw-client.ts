@@ -29,7 +29,9 @@ export class RawClient {
           client.#changed();
         },
         drain: () => client?.send(""),
-        close: () => client?.#close(),
+        close: () => {
+          if (client !== null) client.#close();
+        },
         error: (_, error) => {
           if (client !== null && "code" in error && error.code === "ECONNRESET") client.wasReset = true;
         },
@@ -78,7 +80,8 @@ export class RawClient {
     const endAt = performance.now() + limitMs;
     while (!condition(this)) {
       const leftMs = endAt - performance.now();
-      if (leftMs <= 0) throw new Error(`${what} did not happen within ${limitMs} ms; got ${JSON.stringify(this.received)}`);
+      if (leftMs <= 0)
+        throw new Error(`${what} did not happen within ${limitMs} ms; got ${JSON.stringify(this.received)}`);
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, leftMs);
         this.#waiting.add(() => {
@@ -98,7 +101,11 @@ export class RawClient {
 
   /** Until so many complete answers with Content-Length or chunked coding are there. */
   untilAnswers(count: number, limitMs = 3000): Promise<string> {
-    return this.until(({ received, closed }) => closed || answers(received).length >= count, `${count} answers`, limitMs);
+    return this.until(
+      ({ received, closed }) => closed || answers(received).length >= count,
+      `${count} answers`,
+      limitMs,
+    );
   }
 
   #close(): void {

@@ -47,6 +47,16 @@ export async function until(condition: () => boolean, what = "condition"): Promi
   throw new Error(`${what} did not come true within 2 s`);
 }
 
+/** The message that a promise rejects with; an empty text when it does not. */
+export async function problemOf(promise: Promise<unknown>): Promise<string> {
+  try {
+    await promise;
+    return "";
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
 export interface Fixture {
   readonly registry: RegistryService;
   readonly clock: FakeClock;
