@@ -19,7 +19,13 @@ afterAll(async () => {
 });
 
 const send = (body: string | Uint8Array, fields: readonly string[] = []): Promise<RawAnswer | null> =>
-  ask(front.port, Buffer.concat([Buffer.from(chat("", [`Content-Length: ${body.length}`, ...fields]).replace("Content-Length: 0\r\n", "")), Buffer.from(body as string)]));
+  ask(
+    front.port,
+    Buffer.concat([
+      Buffer.from(chat("", [`Content-Length: ${body.length}`, ...fields]).replace("Content-Length: 0\r\n", "")),
+      Buffer.from(body as string),
+    ]),
+  );
 
 describe("J01 what is no JSON object is refused in OpenAI's form", () => {
   test.each([
@@ -81,19 +87,31 @@ describe("J06 models", () => {
 });
 
 describe("J09 methods and paths", () => {
-  test.each(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH"])("%s on a completion: 405 with Allow", async (method) => {
-    const answer = await ask(front.port, `${method} /v1/completions HTTP/1.1\r\nHost: r\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, 1000).catch(() => null);
-    // The answer to HEAD has a length and no body.
-    if (method !== "HEAD") {
-      expect(answer?.status).toBe(405);
-      expect(answer?.head.toLowerCase()).toContain("allow: post");
-      expect(JSON.parse(answer?.body ?? "").error.code).toBe("method_not_allowed");
-    }
-    expect(upstream.requests).toHaveLength(0);
-  });
+  test.each(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH"])(
+    "%s on a completion: 405 with Allow",
+    async (method) => {
+      const answer = await ask(
+        front.port,
+        `${method} /v1/completions HTTP/1.1\r\nHost: r\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
+        1000,
+      ).catch(() => null);
+      // The answer to HEAD has a length and no body.
+      if (method !== "HEAD") {
+        expect(answer?.status).toBe(405);
+        expect(answer?.head.toLowerCase()).toContain("allow: post");
+        expect(JSON.parse(answer?.body ?? "").error.code).toBe("method_not_allowed");
+      }
+      expect(upstream.requests).toHaveLength(0);
+    },
+  );
 
   test("an unknown path outside /v1: the Go router's 404", async () => {
-    for (const [method, path] of [["GET", "/nothing"], ["POST", "/metrics"], ["GET", "/register"], ["GET", "/"]]) {
+    for (const [method, path] of [
+      ["GET", "/nothing"],
+      ["POST", "/metrics"],
+      ["GET", "/register"],
+      ["GET", "/"],
+    ]) {
       const answer = await ask(front.port, `${method} ${path} HTTP/1.1\r\nHost: r\r\nContent-Length: 0\r\n\r\n`);
       expect([answer?.status, answer?.body]).toEqual([404, "404 page not found"]);
       expect(answer?.head.toLowerCase()).toContain("content-type: text/plain");

@@ -1,24 +1,25 @@
 /** Catalogue B: limits and slow peers. Row ids of the catalogue stand in the names. */
 import { afterEach, describe, expect, test } from "bun:test";
 import type { ProxyOptions } from "../../src/proxy/options.ts";
-import { answerText, chunk, LAST_CHUNK, RawServer, sseHead, type RawScript } from "../upstream/support/raw-server.ts";
+import {
+  answerText,
+  chunk,
+  LAST_CHUNK,
+  sseHead,
+  type RawScript,
+  type RawServer,
+} from "../upstream/support/raw-server.ts";
 import { until } from "../upstream/support/until.ts";
-import { Front } from "./support/front.ts";
+import type { Front } from "./support/front.ts";
 import { answers, ask, chat, RawClient } from "./support/raw-client.ts";
+import { front, good, instance, stopAll } from "./support/servers.ts";
 
-const started: { stop(): void | Promise<void> }[] = [];
-afterEach(async () => {
-  for (const each of started.splice(0)) await each.stop();
-});
+afterEach(stopAll);
 
 function serve(script: RawScript, proxy: Partial<ProxyOptions> = {}): { server: RawServer; router: Front } {
-  const server = new RawServer(script);
-  const router = new Front([server.port], { proxy });
-  started.push(router, server);
-  return { server, router };
+  const server = instance(script);
+  return { server, router: front([server], proxy) };
 }
-
-const good: RawScript = (peer) => peer.write(answerText('{"ok":true}'));
 
 describe("sizes", () => {
   test("L07 a target over 8 KB: 414; just below: taken", async () => {
@@ -80,7 +81,11 @@ describe("sizes", () => {
 
   test.each([
     ["30 MB in one string", () => `{"prompt":"${"a".repeat(30_000_000)}"}`, 200],
-    ["8 MB of messages", () => `{"messages":[${'{"role":"user","content":"hello there"},'.repeat(200_000)}{}],"stream":false}`, 200],
+    [
+      "8 MB of messages",
+      () => `{"messages":[${'{"role":"user","content":"hello there"},'.repeat(200_000)}{}],"stream":false}`,
+      200,
+    ],
     ["a depth of 100,000", () => `{"a":${"[".repeat(100_000)}${"]".repeat(100_000)}}`, 200],
     ["200,000 keys", () => `{${Array.from({ length: 200_000 }, (_, i) => `"k${i}":1`).join(",")}}`, 200],
   ])("L18 %s: is passed on", async (_, body, status) => {
@@ -113,7 +118,9 @@ describe("slow peers", () => {
     const { server, router } = serve(good);
     const client = await RawClient.connect(router.port);
     const body = `{"prompt":"${"a".repeat(200)}"}`;
-    for (const [at, piece] of chat(body).match(/[^]{1,20}/g)?.entries() ?? []) {
+    for (const [at, piece] of chat(body)
+      .match(/[^]{1,20}/g)
+      ?.entries() ?? []) {
       client.send(piece);
       if (at % 3 === 0) await Bun.sleep(1);
     }
@@ -194,7 +201,9 @@ describe("slow peers", () => {
       client.reset();
     }
     await until(() => router.inFlight === 0, "nothing in flight");
-    const statuses = await Promise.all(Array.from({ length: 20 }, async () => (await ask(router.port, chat()))?.status));
+    const statuses = await Promise.all(
+      Array.from({ length: 20 }, async () => (await ask(router.port, chat()))?.status),
+    );
     expect(statuses).toEqual(Array(20).fill(200));
     expect(server.open.size).toBeLessThanOrEqual(20);
   });

@@ -17,9 +17,14 @@ afterAll(async () => {
 });
 
 async function nextLine(part: string): Promise<string> {
-  const lines = (): string => front.messages.flatMap((message) => (message.kind === "lines" ? [message.text] : [])).join("");
+  const lines = (): string =>
+    front.messages.flatMap((message) => (message.kind === "lines" ? [message.text] : [])).join("");
   await until(() => lines().includes(part), "the access line");
-  return lines().split("\n").findLast((line) => line.includes(part)) ?? "";
+  return (
+    lines()
+      .split("\n")
+      .findLast((line) => line.includes(part)) ?? ""
+  );
 }
 
 describe("access lines", () => {
@@ -34,11 +39,18 @@ describe("access lines", () => {
     await ask(front.port, `GET /o01%0a%1b[31m${"x".repeat(2000)} HTTP/1.1\r\nHost: r\r\n\r\n`);
     const line = await nextLine("/o01");
     expect(line.length).toBeLessThan(400);
-    expect(line).not.toMatch(/[\x00-\x1f\x7f]/);
+    expect(line.split("").filter((character) => character < " " || character === "\x7f")).toEqual([]);
   });
 
   test("O05, S09 neither prompts nor credentials appear", async () => {
-    await ask(front.port, chat('{"prompt":"SECRET-PROMPT","model":"SECRET-MODEL"}', ["Authorization: Bearer SECRET-KEY"], "/v1/completions?o05"));
+    await ask(
+      front.port,
+      chat(
+        '{"prompt":"SECRET-PROMPT","model":"SECRET-MODEL"}',
+        ["Authorization: Bearer SECRET-KEY"],
+        "/v1/completions?o05",
+      ),
+    );
     await ask(front.port, chat('{"prompt":"SECRET-PROMPT', [], "/v1/completions?o05b"));
     await nextLine("o05b");
     expect(JSON.stringify(front.messages)).not.toContain("SECRET");
@@ -65,7 +77,10 @@ describe("D06 a mistake of ours in one request", () => {
       control: () => Promise.resolve({ status: 9999, contentType: "", body: "" }),
     });
     const answer = await ask(broken.port, "GET /registered HTTP/1.1\r\nHost: r\r\n\r\n");
-    expect([answer?.status, JSON.parse(answer?.body ?? "")]).toEqual([500, { code: 500, msg: "Internal server error" }]);
+    expect([answer?.status, JSON.parse(answer?.body ?? "")]).toEqual([
+      500,
+      { code: 500, msg: "Internal server error" },
+    ]);
     expect(broken.crashes().join()).toContain("RangeError");
     expect((await ask(broken.port, chat()))?.status).toBe(200);
   });

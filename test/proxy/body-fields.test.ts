@@ -12,7 +12,9 @@ function parsed(body: Uint8Array): BodyFields | null {
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
   const own = (object: unknown, key: string): unknown =>
-    typeof object === "object" && object !== null && Object.hasOwn(object, key) ? (object as Record<string, unknown>)[key] : undefined;
+    typeof object === "object" && object !== null && Object.hasOwn(object, key)
+      ? (object as Record<string, unknown>)[key]
+      : undefined;
   const text = (found: unknown): string | null => (typeof found === "string" && found !== "" ? found : null);
   return {
     model: text(own(value, "model")),
@@ -29,8 +31,28 @@ function requestId(value: unknown): RequestIdField {
 }
 
 const NAMES = ["stream", "model", "session_id", "request_id", "extra_body"];
-const key = fc.oneof({ arbitrary: fc.constantFrom(...NAMES), weight: 3 }, { arbitrary: fc.constantFrom("a", 'x"stream', "\\", 'model"', "é", "__proto__"), weight: 2 });
-const piece = fc.constantFrom("stream", '"', "\\", '"stream"', '"model":', "{", "}", "[", "]", "é", "😀", "a", "\n", ":", "true", " ");
+const key = fc.oneof(
+  { arbitrary: fc.constantFrom(...NAMES), weight: 3 },
+  { arbitrary: fc.constantFrom("a", 'x"stream', "\\", 'model"', "é", "__proto__"), weight: 2 },
+);
+const piece = fc.constantFrom(
+  "stream",
+  '"',
+  "\\",
+  '"stream"',
+  '"model":',
+  "{",
+  "}",
+  "[",
+  "]",
+  "é",
+  "😀",
+  "a",
+  "\n",
+  ":",
+  "true",
+  " ",
+);
 const string = fc.array(piece, { maxLength: 12 }).map((pieces) => pieces.join(""));
 const { object } = fc.letrec((tie) => ({
   value: fc.oneof(
@@ -40,7 +62,7 @@ const { object } = fc.letrec((tie) => ({
     fc.array(tie("value"), { maxLength: 4 }),
     tie("object"),
   ),
-  object: fc.array(fc.tuple(key, tie("value")), { maxLength: 6 }).map((entries) => new Entries(entries as [string, unknown][])),
+  object: fc.array(fc.tuple(key, tie("value")), { maxLength: 6 }).map((entries) => new Entries(entries)),
 }));
 
 /** Keys may repeat, which no JavaScript object can say. */
@@ -53,16 +75,17 @@ class Entries {
 }
 
 function write(value: unknown, space: string): string {
-  if (Array.isArray(value)) return `[${space}${value.map((each) => write(each, space)).join(`${space},${space}`)}${space}]`;
+  if (Array.isArray(value))
+    return `[${space}${value.map((each) => write(each, space)).join(`${space},${space}`)}${space}]`;
   if (!(value instanceof Entries)) return JSON.stringify(value);
-  const fields = value.entries.map(([name, each]) => `${JSON.stringify(name)}${space}:${space}${write(each, space)}`);
-  return `{${space}${fields.join(`,${space}`)}${space}}`;
+  const written = value.entries.map(([name, each]) => `${JSON.stringify(name)}${space}:${space}${write(each, space)}`);
+  return `{${space}${written.join(`,${space}`)}${space}}`;
 }
 
 const space = fc.constantFrom("", " ", "\n", "\t \r\n");
 const long = fc.tuple(object, fc.nat(10), fc.nat(3), space).map(([root, at, size, blanks]) => {
-  const entries = [...(root as Entries).entries];
-  entries.splice(at % (entries.length + 1), 0, ["filler", 'f"\\{['.repeat(1000 * (size + 1))]);
+  const entries = [...root.entries];
+  entries.splice(at % (entries.length + 1), 0, ["filler", 'f"\\{['.repeat(700 * (size + 1))]);
   if (size === 3) entries.push(["filler2", "g".repeat(5000)]);
   return Buffer.from(blanks + write(new Entries(entries), blanks) + blanks);
 });
@@ -77,7 +100,7 @@ test("a long body is read as a full parse reads it", () => {
     fc.property(long, (body) => {
       expect(fields(body)).toEqual(parsed(body));
     }),
-    { seed: 6, numRuns: 1500 },
+    { seed: 6, numRuns: 400 },
   );
 });
 
@@ -114,8 +137,16 @@ describe("what has fooled searches", () => {
 
 describe("refused", () => {
   test.each([
-    ["", "unexpected end"], ["[]", "an array"], ["null", "null"], ["3", "a number"], ['"x"', "a string"], ["{", ""], ["\ufeff{}", ""], ["{} {}", ""],
-    [`[${"1,".repeat(3000)}1]`, "an array"], ["x".repeat(5000), ""],
+    ["", "unexpected end"],
+    ["[]", "an array"],
+    ["null", "null"],
+    ["3", "a number"],
+    ['"x"', "a string"],
+    ["{", ""],
+    ["\ufeff{}", ""],
+    ["{} {}", ""],
+    [`[${"1,".repeat(3000)}1]`, "an array"],
+    ["x".repeat(5000), ""],
   ])("%j", (text, problem) => {
     const result = readBodyFields(Buffer.from(text));
     expect(result.ok).toBe(false);

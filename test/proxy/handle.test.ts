@@ -40,8 +40,15 @@ describe("an answer", () => {
     run.parts.last.answer('{"usage":{"prompt_tokens":7}}');
     await run.done;
     checkEnd(run);
-    expect([run.client.sentStatus, run.client.flushes, run.client.sent]).toEqual([200, 0, '{"usage":{"prompt_tokens":7}}']);
-    expect(run.parts.assignments[0]?.outcomes[0]).toEqual({ kind: "completed", usage: { promptTokens: 7, cachedTokens: 0, completionTokens: 0 } });
+    expect([run.client.sentStatus, run.client.flushes, run.client.sent]).toEqual([
+      200,
+      0,
+      '{"usage":{"prompt_tokens":7}}',
+    ]);
+    expect(run.parts.assignments[0]?.outcomes[0]).toEqual({
+      kind: "completed",
+      usage: { promptTokens: 7, cachedTokens: 0, completionTokens: 0 },
+    });
     expect(run.client.headerSent("x-router-instance")).toBe("http://10.0.0.1:8000");
   });
 
@@ -54,18 +61,29 @@ describe("an answer", () => {
     run.parts.last.data("data: 2\n\n").readEnd().data("data: [DONE]\n\n").end();
     await run.done;
     checkEnd(run);
-    expect([run.parts.assignments[0]?.firstTokens, run.parts.recorder.gaps.length, run.parts.recorder.finished[0]?.error]).toEqual([1, 2, null]);
+    expect([
+      run.parts.assignments[0]?.firstTokens,
+      run.parts.recorder.gaps.length,
+      run.parts.recorder.finished[0]?.error,
+    ]).toEqual([1, 2, null]);
   });
 
   test("whose parts come with its head is complete", async () => {
     const run = await start();
-    run.parts.last.head(...SSE).data("data: 1\n\n").data("data: [DONE]\n\n").end();
+    run.parts.last
+      .head(...SSE)
+      .data("data: 1\n\n")
+      .data("data: [DONE]\n\n")
+      .end();
     await run.done;
     checkEnd(run);
     expect(run.client.sent).toBe("data: 1\n\ndata: [DONE]\n\n");
   });
 
-  test.each([[400, "declined"], [500, "failed"]] as const)("of status %i counts as %s and is passed on", async (status, kind) => {
+  test.each([
+    [400, "declined"],
+    [500, "failed"],
+  ] as const)("of status %i counts as %s and is passed on", async (status, kind) => {
     const run = await start();
     run.parts.last.answer("oops", `${status} X`);
     await run.done;
@@ -107,7 +125,11 @@ describe("back-pressure", () => {
     parts.last.data("a").readEnd();
     await run.done;
     checkEnd(run);
-    expect([run.client.ends, parts.last.state, parts.assignments[0]?.outcomes[0]?.kind]).toEqual([["abort"], "aborted", "abandoned"]);
+    expect([run.client.ends, parts.last.state, parts.assignments[0]?.outcomes[0]?.kind]).toEqual([
+      ["abort"],
+      "aborted",
+      "abandoned",
+    ]);
   });
 });
 
@@ -126,7 +148,11 @@ describe("failures", () => {
   });
 
   test("of the last try is told to the client; of all instances, the first failure", async () => {
-    for (const [parts, attempts] of [[new FakeParts({ retries: 1 }), 2], [new FakeParts({ instances: 1, retries: 5 }), 1], [new FakeParts({ retries: 0 }), 1]] as const) {
+    for (const [parts, attempts] of [
+      [new FakeParts({ retries: 1 }), 2],
+      [new FakeParts({ instances: 1, retries: 5 }), 1],
+      [new FakeParts({ retries: 0 }), 1],
+    ] as const) {
       parts.onSend = (exchange) => exchange.fail(REFUSED);
       const run = await start(new FakeClient(), parts);
       await run.done;
@@ -147,7 +173,12 @@ describe("failures", () => {
     parts.last.answer("{}");
     await run.done;
     checkEnd(run);
-    expect([run.client.sentStatus, run.client.sent, run.client.headerSent("X-First"), parts.recorder.finished[0]?.responseBytes]).toEqual([200, "{}", undefined, 2]);
+    expect([
+      run.client.sentStatus,
+      run.client.sent,
+      run.client.headerSent("X-First"),
+      parts.recorder.finished[0]?.responseBytes,
+    ]).toEqual([200, "{}", undefined, 2]);
   });
 
   test("a request that may have run is not repeated while its instance lives", async () => {
@@ -166,11 +197,17 @@ describe("failures", () => {
     await run.done;
     checkEnd(run);
     expect(run.client.sent).toMatch(/^data: 1\n\nda\n\ndata: \{"error":.*\}\n\n$/);
-    expect([run.client.ends, run.parts.recorder.finished[0]?.error, run.parts.exchanges.length]).toEqual([["abort"], "upstream_cut", 1]);
+    expect([run.client.ends, run.parts.recorder.finished[0]?.error, run.parts.exchanges.length]).toEqual([
+      ["abort"],
+      "upstream_cut",
+      1,
+    ]);
   });
 
   test.each([
-    ["no-instance", 503], ["saturated", 429], ["exhausted", 502],
+    ["no-instance", 503],
+    ["saturated", 429],
+    ["exhausted", 502],
   ] as const)("nobody to send to (%s): %i", async (kind, status) => {
     const parts = new FakeParts();
     parts.refusal = { kind };
@@ -181,12 +218,18 @@ describe("failures", () => {
   });
 
   test.each([
-    ["body_too_large", 413], ["body_timeout", 408], ["invalid_body", 400],
+    ["body_too_large", 413],
+    ["body_timeout", 408],
+    ["invalid_body", 400],
   ] as const)("of the body (%s): %i, and no instance is asked", async (code, status) => {
     const run = await start(new FakeClient({ body: new RouterError(code) }));
     await run.done;
     checkEnd(run);
-    expect([run.client.sentStatus, run.parts.assignments.length, run.parts.recorder.finished[0]?.error]).toEqual([status, 0, code]);
+    expect([run.client.sentStatus, run.parts.assignments.length, run.parts.recorder.finished[0]?.error]).toEqual([
+      status,
+      0,
+      code,
+    ]);
   });
 
   test("D06 a mistake of ours is 500 and reported", async () => {
@@ -212,7 +255,10 @@ describe("a client that leaves", () => {
       expect(run.parts.last.state).toBe("aborted");
       await run.done;
       checkEnd(run);
-      expect([run.parts.assignments[0]?.outcomes[0]?.kind, run.parts.recorder.finished[0]?.error]).toEqual(["abandoned", "client_gone"]);
+      expect([run.parts.assignments[0]?.outcomes[0]?.kind, run.parts.recorder.finished[0]?.error]).toEqual([
+        "abandoned",
+        "client_gone",
+      ]);
       expect(run.parts.recorder.finished[0]?.status).toBe(upTo === "streaming" ? 200 : 499);
     }
   });
@@ -227,7 +273,22 @@ describe("a client that leaves", () => {
   });
 });
 
-const event = fc.constantFrom("sse", "short", "long", "data", "readEnd", "end", "refused", "cut", "late", "leave", "block", "drain", "wait", "dead");
+const event = fc.constantFrom(
+  "sse",
+  "short",
+  "long",
+  "data",
+  "readEnd",
+  "end",
+  "refused",
+  "cut",
+  "late",
+  "leave",
+  "block",
+  "drain",
+  "wait",
+  "dead",
+);
 
 test("whatever the order of events, counts are given back once, and the client is answered at most once", async () => {
   await fc.assert(
@@ -237,8 +298,10 @@ test("whatever the order of events, counts are given back once, and the client i
       for (const each of events) {
         const exchange = parts.last;
         if (each === "sse" && exchange.state === "waiting") exchange.head(...SSE);
-        else if (each === "short" && exchange.state === "waiting") exchange.head("HTTP/1.1 200 OK", "Content-Length: 100");
-        else if (each === "long" && exchange.state === "waiting") exchange.head("HTTP/1.1 200 OK", "Content-Length: 100000");
+        else if (each === "short" && exchange.state === "waiting")
+          exchange.head("HTTP/1.1 200 OK", "Content-Length: 100");
+        else if (each === "long" && exchange.state === "waiting")
+          exchange.head("HTTP/1.1 200 OK", "Content-Length: 100000");
         else if (each === "data") exchange.data("data: x\n\n");
         else if (each === "readEnd") exchange.readEnd();
         else if (each === "end") exchange.end();

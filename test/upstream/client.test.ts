@@ -22,7 +22,15 @@ function setUp(script: RawScript, options: Partial<UpstreamClientOptions> = {}):
   const server = new RawServer(script);
   const clock = { now: 1000 };
   const client = new UpstreamClient(
-    { connectTimeoutMs: 1000, firstByteTimeoutMs: 5000, idleTimeoutMs: 2000, totalTimeoutMs: 0, maxIdleConnections: 8, keepAliveMs: 4000, ...options },
+    {
+      connectTimeoutMs: 1000,
+      firstByteTimeoutMs: 5000,
+      idleTimeoutMs: 2000,
+      totalTimeoutMs: 0,
+      maxIdleConnections: 8,
+      keepAliveMs: 4000,
+      ...options,
+    },
     () => clock.now,
   );
   started.push(server, { stop: () => client.close() });
@@ -116,7 +124,10 @@ describe("connections", () => {
   test.each([
     ["Connection: close", answerText("ok", "200 OK", ["Connection: close"])],
     ["surplus", `${answerText("ok")}x`],
-    ["both framings", `HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n${chunk("ok")}${LAST_CHUNK}`],
+    [
+      "both framings",
+      `HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n${chunk("ok")}${LAST_CHUNK}`,
+    ],
   ])("are not used again after %s", async (_, answer) => {
     const setup = setUp((peer) => peer.write(answer));
     for (let i = 0; i < 2; i++) expect((await send(setup).finished()).body).toBe("ok");

@@ -27,12 +27,18 @@ function read(parts: readonly Buffer[], closes = false): Read {
 }
 
 function split(bytes: Buffer, cuts: readonly number[]): Buffer[] {
-  const at = [...new Set(cuts.map((cut) => cut % (bytes.length + 1)))].filter((cut) => cut > 0).toSorted((a, b) => a - b);
-  return [...at, bytes.length].map((end, i) => bytes.subarray(i === 0 ? 0 : at[i - 1], end)).filter(({ length }) => length > 0);
+  const at = [...new Set(cuts.map((cut) => cut % (bytes.length + 1)))]
+    .filter((cut) => cut > 0)
+    .toSorted((a, b) => a - b);
+  return [...at, bytes.length]
+    .map((end, i) => bytes.subarray(i === 0 ? 0 : at[i - 1], end))
+    .filter(({ length }) => length > 0);
 }
 
 const body = fc.string({ unit: "binary-ascii", maxLength: 60 });
-const interim = fc.array(fc.constantFrom("HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 103 Early\r\nLink: a\r\n\r\n"), { maxLength: 3 });
+const interim = fc.array(fc.constantFrom("HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 103 Early\r\nLink: a\r\n\r\n"), {
+  maxLength: 3,
+});
 const framed = fc.tuple(interim, body, fc.constantFrom("length", "chunked", "close")).map(([first, text, framing]) => {
   const chunks = text.match(/[^]{1,7}/g) ?? [];
   const coded = chunks.map((chunk) => `${chunk.length.toString(16)}\r\n${chunk}\r\n`).join("");
@@ -49,7 +55,12 @@ test("every split of an answer is read alike, in each framing", () => {
     fc.property(framed, fc.array(fc.nat(), { maxLength: 20 }), ({ text, framing, bytes }, cuts) => {
       const expected = { statuses: [200], body: text, end: "done", reusable: framing !== "close" };
       expect(read(split(bytes, cuts), true)).toEqual(expected as Read);
-      expect(read([...bytes].map((byte) => Buffer.from([byte])), true)).toEqual(expected as Read);
+      expect(
+        read(
+          [...bytes].map((byte) => Buffer.from([byte])),
+          true,
+        ),
+      ).toEqual(expected as Read);
     }),
     { seed: 3 },
   );
@@ -93,13 +104,20 @@ describe("what is given up", () => {
   });
 
   test("16 interim answers are still taken", () => {
-    expect(read([Buffer.from("HTTP/1.1 103 X\r\n\r\n".repeat(16) + ok)])).toMatchObject({ end: "done", statuses: [200] });
+    expect(read([Buffer.from("HTTP/1.1 103 X\r\n\r\n".repeat(16) + ok)])).toMatchObject({
+      end: "done",
+      statuses: [200],
+    });
   });
 });
 
 test("it can be started again, whatever came of the former answer", () => {
   const reader = new ResponseReader();
-  for (const text of ["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", "HTTP/1.1 200 O", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nabc"]) {
+  for (const text of [
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+    "HTTP/1.1 200 O",
+    "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nabc",
+  ]) {
     reader.start({ onHead: () => undefined, onData: () => undefined });
     expect(reader.sawByte).toBe(false);
     reader.feed(Buffer.from(text));
@@ -107,5 +125,9 @@ test("it can be started again, whatever came of the former answer", () => {
   }
   let status = 0;
   reader.start({ onHead: (head) => (status = head.status), onData: () => undefined });
-  expect([reader.feed(Buffer.from("HTTP/1.1 404 X\r\nContent-Length: 0\r\n\r\n")).kind, status, reader.reusable]).toEqual(["done", 404, true]);
+  expect([
+    reader.feed(Buffer.from("HTTP/1.1 404 X\r\nContent-Length: 0\r\n\r\n")).kind,
+    status,
+    reader.reusable,
+  ]).toEqual(["done", 404, true]);
 });

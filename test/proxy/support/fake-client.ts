@@ -26,14 +26,20 @@ export class FakeClient implements Downstream {
   readonly ends: ("end" | "abort")[] = [];
   /** What has left for the client. */
   sent = "";
-  headers_: HeaderList = [];
+  sentHeaders: HeaderList = [];
   flushes = 0;
   readonly #fields: Readonly<Record<string, string>>;
   readonly #body: string | RouterError;
   #status = 0;
   #waiting = "";
 
-  constructor({ method = "POST", path = "/v1/chat/completions", query = "", fields = {}, body = "{}" }: FakeClientOptions = {}) {
+  constructor({
+    method = "POST",
+    path = "/v1/chat/completions",
+    query = "",
+    fields = {},
+    body = "{}",
+  }: FakeClientOptions = {}) {
     this.method = method;
     this.path = path;
     this.query = query;
@@ -62,7 +68,7 @@ export class FakeClient implements Downstream {
   head(status: number, headers: HeaderList): void {
     if (this.started) throw new Error("a head after the begin of the answer");
     this.#status = status;
-    this.headers_ = headers;
+    this.sentHeaders = headers;
     this.#waiting = "";
   }
 
@@ -99,7 +105,7 @@ export class FakeClient implements Downstream {
   }
 
   headerSent(lowerName: string): string | undefined {
-    return this.headers_.find(([name]) => name === lowerName)?.[1];
+    return this.sentHeaders.find(([name]) => name === lowerName)?.[1];
   }
 
   #send(): void {
