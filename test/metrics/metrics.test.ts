@@ -79,7 +79,7 @@ describe("exposition", () => {
           value: count,
         });
       }),
-      { seed: 12, numRuns: 40 },
+      { seed: 12, numRuns: 15 },
     );
   });
 
