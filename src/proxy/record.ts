@@ -2,6 +2,7 @@
 import type { Instance, InstanceId } from "../fleet/instance.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { HeaderList } from "../upstream/response-head.ts";
+import { clientAddress } from "./client-address.ts";
 import type { Downstream } from "./downstream.ts";
 import type { StreamFault } from "./outcome.ts";
 
@@ -10,7 +11,8 @@ export interface RequestRecord {
   readonly method: string;
   readonly path: string;
   readonly query: string;
-  readonly peer: string;
+  /** The client behind proxies, if they name it. */
+  readonly clientIp: string;
   readonly startedAt: number;
   /** The body had arrived. */
   bodyAt: number;
@@ -39,7 +41,7 @@ export function newRecord(client: Downstream, now: number): RequestRecord {
     method: client.method,
     path: client.path,
     query: client.query,
-    peer: client.peer,
+    clientIp: clientAddress(client),
     startedAt: now,
     bodyAt: 0,
     instance: null,

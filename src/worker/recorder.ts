@@ -118,7 +118,7 @@ export class ThreadRecorder implements Recorder {
       target: record.query === "" ? record.path : `${record.path}?${record.query}`,
       status: record.status,
       durationMs: now - record.startedAt,
-      clientIp: record.peer,
+      clientIp: record.clientIp,
       fields: {
         instance: record.instance?.id,
         attempts: record.attempts,

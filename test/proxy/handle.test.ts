@@ -232,6 +232,21 @@ describe("failures", () => {
     ]);
   });
 
+  test("D06 a head that the front does not take is 500, reported, and the count is given back", async () => {
+    const client = new FakeClient();
+    const end = client.end.bind(client);
+    client.end = () => {
+      client.end = end;
+      throw new RangeError("bad status");
+    };
+    const run = await start(client);
+    run.parts.last.answer("{}");
+    await run.done;
+    expect([client.sentStatus, client.ends]).toEqual([500, ["end"]]);
+    expect(run.parts.recorder.crashes.map(String)).toEqual(["RangeError: bad status"]);
+    expect(run.parts.assignments.map(({ outcomes }) => outcomes.length)).toEqual([1]);
+  });
+
   test("D06 a mistake of ours is 500 and reported", async () => {
     const parts = new FakeParts();
     const broken = { ...parts.context, answerLocally: () => Promise.reject(new TypeError("oops")) };

@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { ERRORS, RouterError, type ErrorCode } from "../../src/errors.ts";
 import { checkRequest } from "../../src/proxy/check-request.ts";
+import { clientAddress } from "../../src/proxy/client-address.ts";
 import { requestHead } from "../../src/proxy/headers.ts";
 import { findStreamFault, judge } from "../../src/proxy/outcome.ts";
 import { estimatePromptTokens } from "../../src/proxy/prompt-size.ts";
@@ -86,6 +87,19 @@ describe("routes", () => {
 
   test("labels are known paths or `other`", () => {
     expect([endpointLabel("/metrics"), endpointLabel("/x")]).toEqual(["/metrics", "other"]);
+  });
+});
+
+describe("clientAddress", () => {
+  test.each([
+    [{}, "10.0.0.9"],
+    [{ "x-forwarded-for": "1.2.3.4" }, "1.2.3.4"],
+    [{ "x-forwarded-for": "1.2.3.4, 2001:db8::1 ,5.6.7.8" }, "1.2.3.4"],
+    [{ "x-forwarded-for": "1.2.3.4, evil" }, "10.0.0.9"],
+    [{ "x-forwarded-for": "", "x-real-ip": "5.6.7.8" }, "5.6.7.8"],
+    [{ "x-real-ip": "a\nb" }, "10.0.0.9"],
+  ])("%j: %s", (fields, address) => {
+    expect(clientAddress(new FakeClient({ fields: fields as Record<string, string> }))).toBe(address);
   });
 });
 

@@ -273,6 +273,26 @@ describe("failures", () => {
   });
 });
 
+test("what a listener throws is raised where the process sees it, and ends the exchange", async () => {
+  const setup = setUp(good);
+  const client = new URL("../../src/upstream/client.ts", import.meta.url).pathname;
+  // In a process of its own: the test runner takes what is uncaught for a failure.
+  const script = `
+    import { UpstreamClient } from ${JSON.stringify(client)};
+    process.on("uncaughtException", (error) => console.log("raised", String(error)));
+    const options = { connectTimeoutMs: 1000, firstByteTimeoutMs: 1000, idleTimeoutMs: 0, totalTimeoutMs: 0, maxIdleConnections: 1, keepAliveMs: 0 };
+    const none = () => undefined;
+    const onData = () => { throw new TypeError("a mistake of ours"); };
+    const upstream = new UpstreamClient(options);
+    const request = { origin: ${JSON.stringify(setup.server.origin)}, head: "GET / HTTP/1.1\\r\\n\\r\\n", body: new Uint8Array(0) };
+    upstream.send(request, { onHead: none, onData, onReadEnd: none, onEnd: none, onFailure: ({ kind }) => console.log("failed", kind) });
+    while (upstream.openExchanges > 0) await Bun.sleep(1);
+    await Bun.sleep(1);
+    process.exit(0);`;
+  const child = Bun.spawn([process.execPath, "-e", script], { stdout: "pipe", stderr: "pipe" });
+  expect(await new Response(child.stdout).text()).toBe("failed cut\nraised TypeError: a mistake of ours\n");
+});
+
 describe("pause and abort", () => {
   const endless: RawScript = (peer) => peer.write(sseHead() + chunk("x".repeat(100_000)).repeat(50));
 
