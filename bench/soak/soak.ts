@@ -54,8 +54,8 @@ const IMPACT_MS = 1500;
 
 export async function soak(options: SoakOptions): Promise<SoakReport> {
   await using fleet = await Fleet.start();
-  const engines: EngineProcess[] = [];
-  for (let i = 0; i < options.engines; i++) engines.push(await fleet.engineProcess("--preset", "moe-300b"));
+  const starting = Array.from({ length: options.engines }, () => fleet.engineProcess("--preset", "moe-300b"));
+  const engines = await Promise.all(starting);
   const load = new Load({
     port: fleet.port,
     clients: options.streams,

@@ -1,10 +1,12 @@
 /** A client that is gone costs the fleet nothing more: its instance is told at once, and nothing is counted for ever. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { chatJson, expectedAnswer, timeless, type ChatRequest } from "../support/expected-answer.ts";
 import { Fleet } from "../support/fleet.ts";
 import { HttpConnection, postJson } from "../support/http-client.ts";
 import { STREAM_HEAD, type Script, type ScriptedRequest } from "../support/scripted-instance.ts";
 import { until } from "../support/until.ts";
+
+setDefaultTimeout(30_000);
 
 const CHAT = "/v1/chat/completions";
 const TRIALS = 5;

@@ -1,5 +1,5 @@
 /** What goes through the router comes out as it went in, both ways. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { chatJson, expectedAnswer, timeless, type ChatRequest } from "../support/expected-answer.ts";
 import { Fleet } from "../support/fleet.ts";
 import { HttpConnection, postJson, type HttpAnswer } from "../support/http-client.ts";
@@ -10,6 +10,8 @@ import {
   type Script,
   type ScriptedRequest,
 } from "../support/scripted-instance.ts";
+
+setDefaultTimeout(30_000);
 
 const CHAT = "/v1/chat/completions";
 
