@@ -3,7 +3,7 @@ import type { Fleet } from "./fleet.ts";
 import { HttpConnection, postJson, type HttpAnswer } from "./http-client.ts";
 
 const CHAT = "/v1/chat/completions";
-const BODY = { messages: [{ role: "user", content: "x" }], max_tokens: 20, ignore_eos: true };
+const BODY = { messages: [{ role: "user", content: "x" }], max_tokens: 10, ignore_eos: true };
 
 /** Requests by instance, sent by so many clients one after the other. */
 export async function shares(
