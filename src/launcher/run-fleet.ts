@@ -10,6 +10,7 @@ import { parentDeathTie } from "./parent-death.ts";
 import { pidFileOf, writePidFile } from "./pid-file.ts";
 import { startServer } from "./process.ts";
 import { connectRouter, linkRouter, registerThemselves } from "./router-link.ts";
+import { openServiceLink } from "./service-link.ts";
 import { openShow, type Show } from "./show.ts";
 import { serveStatus } from "./status.ts";
 import { Supervisor } from "./supervise.ts";
@@ -76,7 +77,8 @@ function starter(launchId: string, keeper: Keeper, show: Show): SupervisorDeps["
 
 /** Signals, pid file, status port and board. Returns how to take them away again. */
 function appear(supervisor: Supervisor, options: LaunchOptions, show: Show): () => void {
-  obeySignals(supervisor);
+  const service = openServiceLink(() => supervisor.view());
+  obeySignals(supervisor, () => service.stopping());
   const pidFile = writePidFile(pidFileOf(options));
   if ("problem" in pidFile) show.note("warn", pidFile.problem);
   const view = () => supervisor.view();
@@ -119,10 +121,11 @@ function supervisedUnits(plan: FleetPlan, options: LaunchOptions, now: number): 
 }
 
 /** The first SIGTERM or SIGINT stops in order, the second at once; SIGHUP restarts one by one. */
-function obeySignals(supervisor: Supervisor): void {
+function obeySignals(supervisor: Supervisor, onEnd: () => void): void {
   const askHangUp = watchTerminal();
   let asked = false;
   const end = (): void => {
+    onEnd();
     if (asked) supervisor.stopNow();
     else supervisor.stop();
     asked = true;
