@@ -36,7 +36,7 @@ export async function handle(client: Downstream, proxy: ProxyContext): Promise<v
 }
 
 async function infer(client: Downstream, proxy: ProxyContext, record: RequestRecord): Promise<void> {
-  const { body, scheduling } = await describe(client, proxy.limits.maxBodyBytes);
+  const { body, scheduling } = await describe(client, proxy);
   record.bodyAt = proxy.now();
   record.requestBytes = body.length;
   record.stream = scheduling.stream;

@@ -1,5 +1,6 @@
 /** Counts what the requests of a thread leave behind and writes their access lines. The thread's timers pass both on to the main thread. */
 import { accessLine } from "../log/access-line.ts";
+import { logLine } from "../log/line.ts";
 import type { LogOptions } from "../log/options.ts";
 import { METRICS, type MetricDefinition } from "../metrics/catalog.ts";
 import { Histogram } from "../metrics/histogram.ts";
@@ -18,6 +19,12 @@ export interface RecorderOptions {
   readonly onCrash: (message: string) => void;
   /** A request failed on the instance. */
   readonly onFailure: (instance: InstanceId) => void;
+}
+
+/** Figures that the HTTP client and the scheduler keep. */
+export interface CountedElsewhere {
+  readonly connectionsOpened: number;
+  readonly sessions: { readonly hits: number; readonly requests: number };
 }
 
 export class ThreadRecorder implements Recorder {
@@ -66,9 +73,18 @@ export class ThreadRecorder implements Recorder {
     if (access && (level === "debug" || level === "info")) this.#writeLine(record, now);
   }
 
-  /** The figures since the start of the thread. `connectionsOpened` is counted by the HTTP client. */
-  metrics(connectionsOpened: number): MetricData {
+  /** A line beside the access lines. */
+  log(level: "info" | "warn", message: string): void {
+    const { format, level: lowest } = this.#log;
+    const isWanted = level === "warn" ? lowest !== "error" : lowest === "info" || lowest === "debug";
+    if (isWanted) this.#addLine(logLine(format, level, message));
+  }
+
+  /** The figures since the start of the thread. */
+  metrics({ connectionsOpened, sessions }: CountedElsewhere): MetricData {
     this.#counters.set(METRICS.connectionsOpened.name, connectionsOpened);
+    this.#counters.set(METRICS.cacheHits.name, sessions.hits);
+    this.#counters.set(METRICS.cacheRequests.name, sessions.requests);
     return {
       counters: new Map(this.#counters),
       histograms: new Map([
@@ -109,11 +125,7 @@ export class ThreadRecorder implements Recorder {
   }
 
   #writeLine(record: RequestRecord, now: number): void {
-    if (this.#lines.length > MAX_LINES_BYTES) {
-      this.#count(METRICS.logDropped, []);
-      return;
-    }
-    this.#lines += accessLine(this.#log.format, {
+    const line = accessLine(this.#log.format, {
       method: record.method,
       target: record.query === "" ? record.path : `${record.path}?${record.query}`,
       status: record.status,
@@ -129,6 +141,12 @@ export class ThreadRecorder implements Recorder {
         error: record.error ?? undefined,
       },
     });
+    this.#addLine(line);
+  }
+
+  #addLine(line: string): void {
+    if (this.#lines.length > MAX_LINES_BYTES) this.#count(METRICS.logDropped, []);
+    else this.#lines += line;
   }
 
   #count(metric: MetricDefinition, labels: readonly string[]): void {

@@ -17,7 +17,7 @@ import { requestIdOf } from "./request-id.ts";
 import { spliceFields } from "./splice.ts";
 
 export async function inferByPair(client: Downstream, proxy: ProxyContext, record: RequestRecord): Promise<void> {
-  const { body, scheduling, requestId } = await describe(client, proxy.limits.maxBodyBytes);
+  const { body, scheduling, requestId } = await describe(client, proxy);
   record.bodyAt = proxy.now();
   record.requestBytes = body.length;
   record.stream = scheduling.stream;
