@@ -75,7 +75,8 @@ async function serve(config: Config, port: number, log: Logger): Promise<number>
   pool.stop();
   log.info(clean ? "Stopped, every answer was completed" : "Stopped, some answers were cut");
   await log.flush(1000);
-  return 0;
+  // Not left to the event loop: a client that keeps its half of a connection open must not hold the process.
+  return process.exit(0);
 }
 
 async function control(

@@ -27,13 +27,14 @@ export async function attempt(
   const { instance } = assignment;
   let outcome: Outcome = { kind: "abandoned" };
   record.instance = instance;
+  record.routerHeaders = [[INSTANCE_HEADER, instance.id]];
   record.attempts++;
   try {
     record.forwardedAt = proxy.now();
     const forwarded = await forward(proxy.upstream, client, { instance, path: client.path, body });
     if (forwarded.kind === "answered") record.status = forwarded.answer.head.status;
     const result =
-      forwarded.kind === "answered" ? await relay(forwarded.answer, client, { assignment, record, proxy, routerHeaders: [[INSTANCE_HEADER, instance.id]] }) : forwarded;
+      forwarded.kind === "answered" ? await relay(forwarded.answer, client, { assignment, record, proxy }) : forwarded;
     switch (result.kind) {
       case "complete":
         outcome = judge(record.status, result.tail);

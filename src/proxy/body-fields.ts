@@ -18,8 +18,7 @@ export interface BodyFields {
 }
 
 export type RequestIdField =
-  | { readonly kind: "absent" | "invalid" }
-  | { readonly kind: "text" | "number"; readonly value: string };
+  { readonly kind: "absent" | "invalid" } | { readonly kind: "text" | "number"; readonly value: string };
 
 const ABSENT_ID: RequestIdField = { kind: "absent" };
 

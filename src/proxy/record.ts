@@ -1,6 +1,7 @@
 /** What is kept of one request from its arrival to its end: metrics count it once and the access line is written from it. */
 import type { Instance, InstanceId } from "../fleet/instance.ts";
 import type { ErrorCode } from "../errors.ts";
+import type { HeaderList } from "../upstream/response-head.ts";
 import type { Downstream } from "./downstream.ts";
 
 /** Times in milliseconds on the thread's monotonic clock; 0 for what did not happen. */
@@ -14,6 +15,10 @@ export interface RequestRecord {
   bodyAt: number;
   /** The chosen instance (the last one, when there were several attempts). */
   instance: Instance | null;
+  /** The prefill instance of a pair; `instance` is then the decode one, or the one that failed. */
+  prefill: Instance | null;
+  /** Fields that name the choice to the client, on an error answer too. */
+  routerHeaders: HeaderList;
   attempts: number;
   /** The request went out to the instance, the last time. */
   forwardedAt: number;
@@ -36,6 +41,8 @@ export function newRecord(client: Downstream, now: number): RequestRecord {
     startedAt: now,
     bodyAt: 0,
     instance: null,
+    prefill: null,
+    routerHeaders: [],
     attempts: 0,
     forwardedAt: 0,
     firstByteAt: 0,

@@ -6,7 +6,6 @@
 import type { Assignment } from "../scheduler/assignment.ts";
 import type { UpstreamFailure } from "../upstream/failure.ts";
 import type { ProxyContext } from "./context.ts";
-import type { HeaderList } from "../upstream/response-head.ts";
 import type { Downstream } from "./downstream.ts";
 import type { Answer, AnswerBodyListener } from "./pending-answer.ts";
 import type { RequestRecord } from "./record.ts";
@@ -20,8 +19,6 @@ export type RelayResult =
 
 export interface Relayed {
   readonly assignment: Assignment;
-  /** Fields that name the choice; an instance cannot speak in the router's name. */
-  readonly routerHeaders: HeaderList;
   readonly record: RequestRecord;
   readonly proxy: ProxyContext;
 }
@@ -64,7 +61,7 @@ class RelayListener implements AnswerBodyListener {
     const { head } = answer;
     this.#stream = head.mediaType === "text/event-stream";
     this.#hold = !this.#stream && head.framing.kind === "length" && head.framing.bytes <= HOLD_BYTES;
-    client.head(head.status, [...head.headers.filter(isForeign), ...relayed.routerHeaders]);
+    client.head(head.status, [...head.headers.filter(isForeign), ...relayed.record.routerHeaders]);
   }
 
   onData(chunk: Uint8Array): void {
@@ -141,6 +138,7 @@ class RelayListener implements AnswerBodyListener {
 
 const EMPTY = new Uint8Array(0);
 
+/** An instance cannot speak in the router's name. */
 function isForeign([name]: readonly [string, string]): boolean {
   return !/^x-router-/i.test(name);
 }

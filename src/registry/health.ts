@@ -49,9 +49,13 @@ export class Prober {
     this.#startNext(job.lane);
   }
 
-  /** One probe outside of the order, whose result changes nothing (`/health_generate`). */
-  ask(id: InstanceId): Promise<string | null> {
-    return this.#probe(id + this.#path, this.#timeoutMs);
+  /** One probe outside of the order, whose result changes nothing (`/health_generate`). A probe that throws is a failed probe. */
+  async ask(id: InstanceId): Promise<string | null> {
+    try {
+      return await this.#probe(id + this.#path, this.#timeoutMs);
+    } catch (error) {
+      return error instanceof Error ? error.message : "probe failed";
+    }
   }
 
   stop(): void {
@@ -70,15 +74,9 @@ export class Prober {
     }
   }
 
-  /** Never rejects: a probe that throws is a failed probe. */
   async #run(job: ProbeJob): Promise<void> {
     const done = job.begin();
-    let problem: string | null;
-    try {
-      problem = await this.ask(job.id);
-    } catch (error) {
-      problem = error instanceof Error ? error.message : "probe failed";
-    }
+    const problem = await this.ask(job.id);
     this.#running[job.lane]--;
     this.#busy.delete(job.id);
     const again = this.#again.get(job.id);

@@ -11,7 +11,7 @@ import { type Answer, type Entry, isListed } from "./state.ts";
 
 export interface StaticFleetDeps {
   readonly apply: (command: RegistryCommand) => Answer;
-  readonly admit: (draft: Draft) => Admission;
+  readonly admit: (draft: Draft) => Promise<Admission>;
   readonly joined: (id: InstanceId) => Promise<boolean>;
   readonly entries: () => Iterable<Entry>;
   readonly timers: Timers;
@@ -42,7 +42,7 @@ export class StaticFleet {
       const saved = await readTable(this.#tablePath);
       let restored = 0;
       for (const { draft, drained } of saved) {
-        const admission = this.#deps.admit(draft);
+        const admission = await this.#deps.admit(draft);
         if (!admission.ok) continue;
         const door = { kind: "saved", drained } as const;
         if (this.#deps.apply({ kind: "register", admitted: admission.admitted, door }).ok) restored++;
@@ -114,7 +114,7 @@ export class StaticFleet {
       problem(entry.parsed.problem);
       return null;
     }
-    const admission = this.#deps.admit(entry.parsed.draft);
+    const admission = await this.#deps.admit(entry.parsed.draft);
     if (!admission.ok) {
       problem(admission.problem);
       return null;

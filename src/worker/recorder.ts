@@ -99,7 +99,9 @@ export class ThreadRecorder implements Recorder {
     this.#add(METRICS.responseBytes.name, record.responseBytes);
     // The Go router counts requests that an instance answered (spec/fd-router.md §9).
     const answered = record.instance !== null && (record.error === null || record.firstByteAt > 0);
-    if (answered) this.#count(METRICS.inferenceRequests, ["", record.instance?.id ?? "", "", status]);
+    const { instance, prefill } = record;
+    const [decodeId, mixedId] = prefill === null ? ["", instance?.id ?? ""] : [instance?.id ?? "", ""];
+    if (answered) this.#count(METRICS.inferenceRequests, [decodeId, mixedId, prefill?.id ?? "", status]);
   }
 
   #writeLine(record: RequestRecord, now: number): void {

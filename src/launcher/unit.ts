@@ -1,0 +1,206 @@
+/**
+ * The life of a unit (a data-parallel group, or one replica), as a pure state machine. Every server of a unit is started, stopped and restarted
+ * with the others. Driven by supervise.ts, which carries out the effects.
+ *
+ *   waiting ─▶ starting ─▶ running ─▶ draining ─▶ stopping ─▶ stopped
+ *      ▲           │          │                      │  │
+ *      │           └──────────┴── crash, hang ──────▶│  └────▶ failed (crash loop)
+ *      └────────────────── restart ──────────────────┘
+ */
+
+export interface UnitLimits {
+  readonly startLimitMs: number;
+  /** Longest time without a good probe while running. */
+  readonly hangLimitMs: number;
+  readonly drainMs: number;
+  /** Between SIGTERM and SIGKILL. */
+  readonly graceMs: number;
+  readonly restart: boolean;
+  readonly restartDelayMs: number;
+  readonly restartDelayMaxMs: number;
+  /** Crashes within `crashWindowMs` after which the unit is given up. */
+  readonly crashLimit: number;
+  readonly crashWindowMs: number;
+}
+
+/** What follows a stop. */
+type Next = { readonly kind: "restart"; readonly afterMs: number } | { readonly kind: "stop" | "fail" };
+
+export type UnitState =
+  | { readonly phase: "waiting"; readonly until: number }
+  | { readonly phase: "starting"; readonly since: number; readonly healthy: ReadonlySet<number> }
+  /** `goodAt`: when each server last answered its probe well. */
+  | { readonly phase: "running"; readonly since: number; readonly goodAt: readonly number[] }
+  | { readonly phase: "draining"; readonly since: number; readonly next: Next }
+  | { readonly phase: "stopping"; readonly since: number; readonly killed: boolean; readonly next: Next }
+  | { readonly phase: "stopped" }
+  | { readonly phase: "failed" };
+
+export interface Unit {
+  readonly size: number;
+  readonly state: UnitState;
+  /** Servers of which a process may still be there. */
+  readonly present: ReadonlySet<number>;
+  /** Within the window. */
+  readonly crashes: readonly number[];
+  readonly restarts: number;
+  /** Why it last stopped, for people. */
+  readonly reason: string;
+}
+
+export type UnitEvent =
+  | { readonly kind: "tick" }
+  | { readonly kind: "healthy"; readonly server: number }
+  | { readonly kind: "exited"; readonly server: number; readonly how: string }
+  /** Nothing of its process tree is left. */
+  | { readonly kind: "gone"; readonly server: number }
+  | { readonly kind: "drained" }
+  | { readonly kind: "stop" | "stop-now" | "restart" };
+
+/** For all servers of the unit. */
+export type UnitEffect = "start" | "register" | "drain" | "leave" | "terminate" | "kill";
+
+export interface UnitStep {
+  readonly unit: Unit;
+  readonly effects: readonly UnitEffect[];
+}
+
+export function createUnit(size: number, startAt: number): Unit {
+  const state: UnitState = { phase: "waiting", until: startAt };
+  return { size, state, present: new Set(), crashes: [], restarts: 0, reason: "" };
+}
+
+export function stepUnit(unit: Unit, event: UnitEvent, now: number, limits: UnitLimits): UnitStep {
+  switch (event.kind) {
+    case "tick":
+      return tick(unit, now, limits);
+    case "healthy":
+      return healthy(unit, event.server, now);
+    case "exited":
+      return exited(unit, event, now, limits);
+    case "gone":
+      return gone(unit, event.server, now);
+    case "drained":
+      return unit.state.phase === "draining" ? halt(unit, unit.state.next, now, ["terminate"]) : same(unit);
+    case "stop":
+      return stop(unit, now);
+    case "stop-now":
+      return unit.present.size === 0 ? stop(unit, now) : halt(unit, { kind: "stop" }, now, ["leave", "kill"]);
+    case "restart":
+    default:
+      return restart(unit, now);
+  }
+}
+
+function tick(unit: Unit, now: number, limits: UnitLimits): UnitStep {
+  const { state } = unit;
+  if (state.phase === "waiting" && now >= state.until) {
+    const servers = new Set(Array.from({ length: unit.size }, (_, server) => server));
+    return move({ ...unit, present: servers }, { phase: "starting", since: now, healthy: new Set() }, ["start"]);
+  }
+  if (state.phase === "starting" && now - state.since >= limits.startLimitMs) {
+    return crash(unit, `not healthy within ${limits.startLimitMs / 1000} s`, now, limits);
+  }
+  if (state.phase === "running") {
+    const hung = state.goodAt.findIndex((at) => now - at >= limits.hangLimitMs);
+    if (hung >= 0)
+      return crash(unit, `server ${hung} hangs: no good probe for ${limits.hangLimitMs / 1000} s`, now, limits);
+  }
+  if (state.phase === "draining" && now - state.since >= limits.drainMs)
+    return halt(unit, state.next, now, ["terminate"]);
+  if (state.phase === "stopping" && !state.killed && now - state.since >= limits.graceMs) {
+    return move(unit, { ...state, killed: true }, ["kill"]);
+  }
+  return same(unit);
+}
+
+function healthy(unit: Unit, server: number, now: number): UnitStep {
+  const { state } = unit;
+  if (state.phase === "running") {
+    return move(unit, { ...state, goodAt: state.goodAt.map((at, index) => (index === server ? now : at)) }, []);
+  }
+  if (state.phase !== "starting") return same(unit);
+  const well = new Set([...state.healthy, server]);
+  if (well.size < unit.size) return move(unit, { ...state, healthy: well }, []);
+  return move(unit, { phase: "running", since: now, goodAt: Array.from({ length: unit.size }, () => now) }, [
+    "register",
+  ]);
+}
+
+/** Unasked: a crash, whatever the status, since FastDeploy exits with 0 when loading failed (spec/fastdeploy-engine.md §3.1). */
+function exited(
+  unit: Unit,
+  event: { readonly server: number; readonly how: string },
+  now: number,
+  limits: UnitLimits,
+): UnitStep {
+  const { state } = unit;
+  if (state.phase === "starting" || state.phase === "running") {
+    return crash(unit, `server ${event.server} ${event.how}`, now, limits);
+  }
+  if (state.phase === "draining") return halt(unit, state.next, now, ["terminate"]);
+  return same(unit);
+}
+
+function gone(unit: Unit, server: number, now: number): UnitStep {
+  const present = new Set([...unit.present].filter((one) => one !== server));
+  const left = { ...unit, present };
+  if (present.size > 0 || unit.state.phase !== "stopping") return same(left);
+  const { next } = unit.state;
+  if (next.kind === "restart") {
+    return move({ ...left, restarts: unit.restarts + 1 }, { phase: "waiting", until: now + next.afterMs }, []);
+  }
+  return move(left, { phase: next.kind === "stop" ? "stopped" : "failed" }, []);
+}
+
+function crash(unit: Unit, reason: string, now: number, limits: UnitLimits): UnitStep {
+  const crashes = [...unit.crashes.filter((at) => now - at < limits.crashWindowMs), now];
+  const giveUp = !limits.restart || crashes.length >= limits.crashLimit;
+  const delayMs = limits.restartDelayMs * 2 ** (crashes.length - 1);
+  const next: Next = giveUp
+    ? { kind: "fail" }
+    : { kind: "restart", afterMs: Math.min(delayMs, limits.restartDelayMaxMs) };
+  return halt({ ...unit, crashes, reason }, next, now, ["leave", "terminate"]);
+}
+
+function stop(unit: Unit, now: number): UnitStep {
+  const { state } = unit;
+  const next: Next = { kind: "stop" };
+  switch (state.phase) {
+    case "waiting":
+      return move(unit, { phase: "stopped" }, []);
+    case "starting":
+      return halt(unit, next, now, ["terminate"]);
+    case "running":
+      return move(unit, { phase: "draining", since: now, next }, ["drain"]);
+    case "draining":
+    case "stopping":
+      return move(unit, { ...state, next: state.next.kind === "fail" ? state.next : next }, []);
+    case "stopped":
+    case "failed":
+    default:
+      return same(unit);
+  }
+}
+
+/** Planned. A unit that was given up gets another chance. */
+function restart(unit: Unit, now: number): UnitStep {
+  const { state } = unit;
+  if (state.phase === "running") {
+    return move(unit, { phase: "draining", since: now, next: { kind: "restart", afterMs: 0 } }, ["drain"]);
+  }
+  if (state.phase === "failed") return move({ ...unit, crashes: [] }, { phase: "waiting", until: now }, []);
+  return same(unit);
+}
+
+function halt(unit: Unit, next: Next, now: number, effects: readonly UnitEffect[]): UnitStep {
+  return move(unit, { phase: "stopping", since: now, killed: effects.includes("kill"), next }, effects);
+}
+
+function move(unit: Unit, state: UnitState, effects: readonly UnitEffect[]): UnitStep {
+  return { unit: { ...unit, state }, effects };
+}
+
+function same(unit: Unit): UnitStep {
+  return { unit, effects: [] };
+}
