@@ -29,6 +29,7 @@ export async function attempt(
   record.instance = instance;
   record.routerHeaders = [[INSTANCE_HEADER, instance.id]];
   record.attempts++;
+  record.responseBytes = 0;
   try {
     record.forwardedAt = proxy.now();
     const forwarded = await forward(proxy.upstream, client, { instance, path: client.path, body });

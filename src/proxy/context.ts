@@ -17,8 +17,8 @@ export interface ProxyContext {
   /** Milliseconds on a monotonic clock. */
   readonly now: () => number;
   readonly random: () => number;
-  /** Answers the routes that no instance serves; resolves with the status. */
-  readonly answerLocally: (client: Downstream, route: Route) => Promise<number>;
+  /** Answers the routes that no instance serves. Rejects with RouterError. */
+  readonly answerLocally: (client: Downstream, route: Route) => Promise<void>;
 }
 
 export interface ProxyLimits {

@@ -2,10 +2,11 @@
  * The story of a request: describe, schedule, attempt (forward, relay, settle), perhaps on another instance. worker/thread.ts calls it
  * for every request. Whatever happens, metrics count once and one access line is written.
  */
-import { RouterError } from "../errors.ts";
+import { ERRORS, RouterError } from "../errors.ts";
 import type { InstanceId } from "../fleet/instance.ts";
 import type { UpstreamFailure } from "../upstream/failure.ts";
 import { attempt } from "./attempt.ts";
+import { checkRequest } from "./check-request.ts";
 import type { ProxyContext } from "./context.ts";
 import { describe } from "./describe.ts";
 import type { Downstream } from "./downstream.ts";
@@ -19,16 +20,17 @@ import { mayTryAgain } from "./try-again.ts";
 export async function handle(client: Downstream, proxy: ProxyContext): Promise<void> {
   const record = newRecord(client, proxy.now());
   try {
+    checkRequest(client);
     const route = findRoute(client.method, client.path);
     if (route.kind === "inference") await (proxy.splitwise ? inferByPair : infer)(client, proxy, record);
-    else record.status = await proxy.answerLocally(client, route);
+    else await proxy.answerLocally(client, route);
   } catch (error) {
     const known = error instanceof RouterError ? error : new RouterError("internal", "", error);
     record.error = known.code;
-    if (!client.started && !client.gone)
-      record.status = respondError(client, known, proxy.random, record.routerHeaders);
+    if (!client.started && !client.gone) respondError(client, known, proxy.random, record.routerHeaders);
     if (known.code === "internal") proxy.recorder.crashed(error);
   } finally {
+    record.status = client.sentStatus > 0 ? client.sentStatus : ERRORS.client_closed.status;
     proxy.recorder.finish(record, proxy.now());
   }
 }

@@ -3,6 +3,7 @@ import type { Instance, InstanceId } from "../fleet/instance.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { HeaderList } from "../upstream/response-head.ts";
 import type { Downstream } from "./downstream.ts";
+import type { StreamFault } from "./outcome.ts";
 
 /** Times in milliseconds on the thread's monotonic clock; 0 for what did not happen. */
 export interface RequestRecord {
@@ -24,12 +25,13 @@ export interface RequestRecord {
   forwardedAt: number;
   /** First byte of the answer's body passed on. */
   firstByteAt: number;
+  /** What the client was sent in the end; 499 when it left before. */
   status: number;
   stream: boolean;
   requestBytes: number;
   responseBytes: number;
   /** The router's own error, or why an answer was not complete. */
-  error: ErrorCode | "client_gone" | "upstream_cut" | null;
+  error: ErrorCode | "client_gone" | "upstream_cut" | StreamFault | null;
 }
 
 export function newRecord(client: Downstream, now: number): RequestRecord {

@@ -10,7 +10,7 @@ import type { Origin } from "./origin.ts";
 export interface UpstreamClientOptions extends Clocks {
   /** Idle connections kept per instance. */
   readonly maxIdleConnections: number;
-  /** An idle connection older than this is closed; keep it below the engine's own limit (5 s with uvicorn). */
+  /** An idle connection older than this is closed, 0 keeps none; stay below the engine's own limit (5 s with uvicorn). */
   readonly keepAliveMs: number;
 }
 
@@ -91,7 +91,8 @@ export class UpstreamClient implements ExchangeHost {
   pool(origin: Origin): ConnectionPool {
     const known = this.#pools.get(origin.url);
     if (known !== undefined) return known;
-    const pool = new ConnectionPool(this.#options.maxIdleConnections);
+    const { keepAliveMs, maxIdleConnections } = this.#options;
+    const pool = new ConnectionPool(keepAliveMs === 0 ? 0 : maxIdleConnections);
     this.#pools.set(origin.url, pool);
     return pool;
   }

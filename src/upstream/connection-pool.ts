@@ -29,6 +29,7 @@ export class ConnectionPool {
       return;
     }
     connection.idleSince = now;
+    connection.reused = true;
     connection.onIdleClose = this.#forget;
     this.#idle.push(connection);
   }

@@ -4,7 +4,8 @@
  *   connecting -> waiting -> answering -> ended
  *
  * A request whose reused connection closes before the first byte of an answer is sent once more on a new connection: the instance
- * closed it while it was idle, and has not seen the request (RFC 9112 §9.3.1).
+ * closed it while it was idle, and has not seen the request (RFC 9112 §9.3.1). That shows within a round trip; what closes later may have
+ * been at work on the request.
  */
 import { type Connection, connect, errorCode, type ConnectionUser } from "./connection.ts";
 import type { ConnectionPool } from "./connection-pool.ts";
@@ -47,6 +48,9 @@ export interface ExchangeHost {
   /** A connection was opened: for metrics. */
   connected(): void;
 }
+
+/** A connection that ends this soon after the request had been closed before it. */
+const STALE_CLOSE_MS = 1000;
 
 type Phase = "connecting" | "waiting" | "answering" | "ended";
 
@@ -123,7 +127,8 @@ export class Exchange implements ConnectionUser {
   onClosed(detail: string): void {
     const connection = this.#connection;
     if (this.#phase === "waiting" && !this.#reader.sawByte) {
-      if (connection !== null && connection.exchanges > 0) {
+      const sentMs = this.#host.now() - this.#movedAt;
+      if (connection?.reused === true && sentMs < STALE_CLOSE_MS) {
         this.#phase = "connecting";
         void this.#dial();
       } else {
@@ -175,8 +180,8 @@ export class Exchange implements ConnectionUser {
     const connection = this.#connection;
     if (this.#phase === "ended" || connection === null) return;
     this.#finish();
-    connection.exchanges++;
-    if (this.#reader.reusable) this.#host.pool(this.#request.origin).put(connection, this.#host.now());
+    // An instance that answers before it has read the request may never read the rest.
+    if (this.#reader.reusable && !connection.isSending) this.#host.pool(this.#request.origin).put(connection, this.#host.now());
     else connection.destroy();
     this.#listener.onEnd();
   }

@@ -22,9 +22,12 @@ export class PoolThread {
   readonly #drained = Promise.withResolvers<void>();
   readonly #loads = new Map<InstanceId, InstanceLoad>();
   #collected = Promise.withResolvers<void>();
-  #heardAt = performance.now();
+  #unansweredPings = 0;
   #lastError = "";
   isListening = false;
+  hasListened = false;
+  /** Its load and figures count no more. */
+  hasEnded = false;
   metrics: MetricData = NO_METRICS;
   instances: readonly InstanceFigures[] = [];
   digestAt = performance.now();
@@ -35,7 +38,7 @@ export class PoolThread {
     this.name = `worker-${index}.${generation}`;
     this.#worker = new Worker(threadUrl());
     this.#worker.addEventListener("message", (event: MessageEvent<FromWorker>) => {
-      this.#heardAt = performance.now();
+      this.#unansweredPings = 0;
       if (!this.#keep(event.data)) events.message(event.data);
     });
     this.#worker.addEventListener("error", (event) => {
@@ -43,6 +46,7 @@ export class PoolThread {
     });
     this.#worker.addEventListener("close", () => {
       this.isListening = false;
+      this.hasEnded = true;
       // A thread that is gone holds up nobody.
       this.#drained.resolve();
       this.#collected.resolve();
@@ -69,9 +73,17 @@ export class PoolThread {
     return this.#loads;
   }
 
-  /** Time since it last said anything. */
-  silentMs(now: number): number {
-    return now - this.#heardAt;
+  /**
+   * Pings since it last said anything. Counted, not timed: when the whole process was stopped for a while, every thread has been silent
+   * for long, and none of them hangs.
+   */
+  get unansweredPings(): number {
+    return this.#unansweredPings;
+  }
+
+  ping(): void {
+    this.#unansweredPings++;
+    this.send({ kind: "ping" });
   }
 
   send(message: ToWorker): void {
@@ -94,6 +106,7 @@ export class PoolThread {
     switch (message.kind) {
       case "listening":
         this.isListening = true;
+        this.hasListened = true;
         this.#listening.resolve(message.port);
         return true;
       case "cannot-listen":

@@ -5,7 +5,8 @@
 import type { ControlReply, ControlRequest } from "../fleet/control.ts";
 import type { InstanceId } from "../fleet/instance.ts";
 import { EMPTY_SNAPSHOT, type FleetSnapshot } from "../fleet/snapshot.ts";
-import { addMetrics, NO_METRICS, type MetricData } from "../metrics/metric-set.ts";
+import { addMetrics, hasLabelValue, NO_METRICS, type MetricData } from "../metrics/metric-set.ts";
+import { Departures } from "./departures.ts";
 import type { CutScope, FromWorker, InstanceFigures, WorkerSettings } from "./messages.ts";
 import { PoolThread } from "./pool-thread.ts";
 
@@ -36,9 +37,9 @@ export interface PoolFigures {
 
 /** How long a scrape waits for the threads; those that are late count with their last figures. */
 const COLLECT_MS = 250;
-/** A thread that answers no ping for this long hangs in an endless loop. */
-const HUNG_MS = 5000;
 const WATCH_MS = 500;
+/** A thread that leaves so many pings unanswered hangs in an endless loop. */
+const HUNG_PINGS = 10;
 /** A thread that lived shorter is not started again at once, lest a fault at start-up spins. */
 const STABLE_MS = 10_000;
 const RESTART_DELAY_MS = 500;
@@ -50,7 +51,8 @@ export class WorkerPool {
   #port: number;
   #snapshot: FleetSnapshot = EMPTY_SNAPSHOT;
   /** Figures of threads that ended: what they counted stays counted. */
-  #ended: MetricData = NO_METRICS;
+  #endedMetrics: MetricData = NO_METRICS;
+  readonly #departures = new Departures();
   #restarts = 0;
   #generation = 0;
   #stopping = false;
@@ -76,28 +78,29 @@ export class WorkerPool {
 
   publish(snapshot: FleetSnapshot): void {
     this.#snapshot = snapshot;
+    this.#departures.update(snapshot, performance.now());
     for (const thread of this.#threads) thread.send({ kind: "snapshot", snapshot });
   }
 
   /** Requests on each instance, over all threads, by their last digests. */
   inFlight(): ReadonlyMap<InstanceId, number> {
     const total = new Map<InstanceId, number>();
-    for (const thread of this.#threads) {
+    for (const thread of this.#living) {
       for (const [id, load] of thread.loads) total.set(id, (total.get(id) ?? 0) + load.inFlight);
     }
     return total;
   }
 
   async figures(): Promise<PoolFigures> {
-    const fresh = this.#threads.map((thread) => thread.collect());
+    const fresh = this.#living.map((thread) => thread.collect());
     await Promise.race([Promise.all(fresh), Bun.sleep(COLLECT_MS)]);
     const now = performance.now();
     return {
-      data: this.#threads.reduce((sum, thread) => addMetrics(sum, thread.metrics), this.#ended),
-      instances: sumInstances(this.#threads),
-      workers: this.#threads.filter((thread) => thread.isListening).length,
+      data: this.#living.reduce((sum, thread) => addMetrics(sum, thread.metrics), this.#endedMetrics),
+      instances: sumInstances(this.#living),
+      workers: this.#living.filter((thread) => thread.isListening).length,
       restarts: this.#restarts,
-      oldestDigestMs: Math.max(0, ...this.#threads.map((thread) => now - thread.digestAt)),
+      oldestDigestMs: Math.max(0, ...this.#living.map((thread) => now - thread.digestAt)),
     };
   }
 
@@ -123,6 +126,10 @@ export class WorkerPool {
     this.#stopping = true;
     if (this.#watch !== null) clearInterval(this.#watch);
     for (const thread of this.#threads) thread.terminate();
+  }
+
+  get #living(): readonly PoolThread[] {
+    return this.#threads.filter((thread) => !thread.hasEnded);
   }
 
   #spawn(index: number): PoolThread {
@@ -191,8 +198,9 @@ export class WorkerPool {
 
   /** The thread took its own requests with it; the others learn that its load is gone. */
   #restart(thread: PoolThread, reason: string): void {
-    if (this.#stopping || this.#threads[thread.index] !== thread || this.#watch === null) return;
-    this.#ended = addMetrics(this.#ended, thread.metrics);
+    this.#endedMetrics = addMetrics(this.#endedMetrics, thread.metrics);
+    // One that never listened fails the start as a whole.
+    if (this.#stopping || (this.#watch === null && !thread.hasListened)) return;
     for (const other of this.#threads) if (other !== thread) other.send({ kind: "withdraw", dispatcher: thread.name });
     this.#restarts++;
     const livedMs = performance.now() - thread.startedAt;
@@ -201,18 +209,29 @@ export class WorkerPool {
     setTimeout(() => {
       if (this.#stopping) return;
       const next = this.#spawn(thread.index);
-      next.listening.catch((error: unknown) =>
-        this.#events.error(`Worker thread ${next.name} cannot serve: ${String(error)}`),
-      );
+      next.listening.catch((error: unknown) => {
+        if (this.#stopping || next.hasEnded) return;
+        this.#events.error(`Worker thread ${next.name} cannot serve: ${String(error)}`);
+        // Its end starts another one.
+        next.terminate();
+      });
     }, delayMs);
   }
 
+  #forgetDeparted(): void {
+    const gone = this.#departures.takeForgotten(performance.now());
+    if (gone.size === 0) return;
+    const counters = [...this.#endedMetrics.counters].filter(([series]) => !hasLabelValue(series, gone));
+    this.#endedMetrics = { ...this.#endedMetrics, counters: new Map(counters) };
+  }
+
   #checkThreads(): void {
-    const now = performance.now();
-    for (const thread of this.#threads) {
-      thread.send({ kind: "ping" });
-      if (thread.silentMs(now) < HUNG_MS || !thread.isListening) continue;
-      this.#events.error(`Worker thread ${thread.name} has not answered for ${HUNG_MS} ms, ending it`);
+    this.#forgetDeparted();
+    for (const thread of this.#living) {
+      thread.ping();
+      // One that is still starting may take long on a busy machine.
+      if (thread.unansweredPings !== HUNG_PINGS || !thread.isListening) continue;
+      this.#events.error(`Worker thread ${thread.name} has not answered for ${HUNG_PINGS * WATCH_MS} ms, ending it`);
       thread.terminate();
     }
   }

@@ -3,7 +3,7 @@ import { accessLine } from "../log/access-line.ts";
 import type { LogOptions } from "../log/options.ts";
 import { METRICS, type MetricDefinition } from "../metrics/catalog.ts";
 import { Histogram } from "../metrics/histogram.ts";
-import { seriesOf, type MetricData } from "../metrics/metric-set.ts";
+import { hasLabelValue, seriesOf, type MetricData } from "../metrics/metric-set.ts";
 import type { InstanceId } from "../fleet/instance.ts";
 import type { Recorder, RequestRecord } from "../proxy/record.ts";
 import { endpointLabel } from "../proxy/routes.ts";
@@ -83,10 +83,10 @@ export class ThreadRecorder implements Recorder {
     return lines;
   }
 
-  /** Series of an instance that left for good (faults.md O04). */
-  forget(instance: InstanceId): void {
-    const label = `="${instance}"`;
-    for (const series of this.#counters.keys()) if (series.includes(label)) this.#counters.delete(series);
+  /** Drops the series of instances that left for good (faults.md O04). */
+  forget(instances: ReadonlySet<InstanceId>): void {
+    if (instances.size === 0) return;
+    for (const series of this.#counters.keys()) if (hasLabelValue(series, instances)) this.#counters.delete(series);
   }
 
   #finishInference(record: RequestRecord, status: string, now: number): void {

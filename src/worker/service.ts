@@ -9,11 +9,12 @@ import { RetryBudget } from "../proxy/retry.ts";
 import { Scheduler } from "../scheduler/scheduler.ts";
 import { UpstreamClient } from "../upstream/client.ts";
 import { answerLocally } from "./local-answers.ts";
+import { Departures } from "./departures.ts";
 import type { MainLink } from "./main-link.ts";
 import type { ToWorker, WorkerSettings } from "./messages.ts";
 import { ModelList } from "./models.ts";
 import { ThreadRecorder } from "./recorder.ts";
-import { ServeDownstream } from "./serve-downstream.ts";
+import { IDLE_CONNECTION_SECS, ServeDownstream } from "./serve-downstream.ts";
 import { Ticker } from "./ticker.ts";
 
 const now = (): number => performance.now();
@@ -25,6 +26,7 @@ export class WorkerService {
   readonly #recorder: ThreadRecorder;
   readonly #proxy: ProxyContext;
   readonly #ticker: Ticker;
+  readonly #departures = new Departures();
   readonly #clients = new Set<ServeDownstream>();
   #server: Server<undefined> | null = null;
   #snapshot: FleetSnapshot = EMPTY_SNAPSHOT;
@@ -83,6 +85,7 @@ export class WorkerService {
       recorder: this.#recorder,
       upstream: this.#upstream,
       link,
+      departures: this.#departures,
       now,
     });
   }
@@ -124,6 +127,13 @@ export class WorkerService {
     }
   }
 
+  /** Ends at once, as a thread's end would. */
+  async stop(): Promise<void> {
+    this.#ticker.stop();
+    this.#upstream.close();
+    await this.#server?.stop(true);
+  }
+
   #listen({ hostname, port, reusePort }: WorkerSettings): void {
     try {
       this.#server = Bun.serve({
@@ -131,8 +141,7 @@ export class WorkerService {
         port,
         reusePort,
         development: false,
-        // All clocks are our own: Bun's cuts silent streams and slow uploads (bun-limits trap 8).
-        idleTimeout: 0,
+        idleTimeout: IDLE_CONNECTION_SECS,
         // The body's limit is ours too, since Bun's answer has no body to explain it.
         maxRequestBodySize: Number.MAX_SAFE_INTEGER,
         fetch: (request, server) => this.#accept(request, server),
@@ -165,7 +174,7 @@ export class WorkerService {
     this.#snapshot = snapshot;
     this.#scheduler.update(snapshot, now());
     this.#ticker.instances = snapshot.members.length;
-    this.#upstream.retain(new Set(snapshot.members.map(({ instance }) => instance.id)));
+    this.#upstream.retain(this.#departures.update(snapshot, now()));
   }
 
   async #drain(): Promise<void> {
