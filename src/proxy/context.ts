@@ -1,5 +1,6 @@
 /** What all requests of a worker thread share. Built by worker/thread.ts. */
 import type { Dispatcher } from "../scheduler/assignment.ts";
+import type { RequestLines } from "../log/request-lines.ts";
 import type { UpstreamClient } from "../upstream/client.ts";
 import type { Downstream } from "./downstream.ts";
 import type { Recorder } from "./record.ts";
@@ -17,6 +18,8 @@ export interface ProxyContext {
   /** Milliseconds on a monotonic clock. */
   readonly now: () => number;
   readonly random: () => number;
+  /** Makes the log of one request; absent when its lines are not wanted. */
+  readonly requestLines?: () => RequestLines;
   /** Answers the routes that no instance serves. Rejects with RouterError. */
   readonly answerLocally: (client: Downstream, route: Route) => Promise<void>;
 }

@@ -5,11 +5,18 @@ import { readBodyFields, type RequestIdField } from "./body-fields.ts";
 import type { Downstream } from "./downstream.ts";
 import { estimatePromptTokens } from "./prompt-size.ts";
 
+/** Of which the log lines of a request are made. */
+export interface BodyTags {
+  readonly reqId: string | null;
+  readonly sessionId: string | null;
+}
+
 export interface Description {
   /** As the client sent it; forwarded byte for byte. */
   readonly body: Uint8Array;
   readonly scheduling: SchedulingRequest;
   readonly requestId: RequestIdField;
+  readonly tags: BodyTags;
 }
 
 /** Throws RouterError `invalid_json` for what is no JSON object, and what `readBody` throws. */
@@ -17,10 +24,11 @@ export async function describe(client: Downstream, maxBodyBytes: number): Promis
   const body = await client.readBody(maxBodyBytes);
   const result = readBodyFields(body);
   if (!result.ok) throw new RouterError("invalid_json", result.problem);
-  const { model, stream, sessionId, requestId } = result.fields;
+  const { model, stream, sessionId, reqId, requestId } = result.fields;
   return {
     body,
     requestId,
+    tags: { reqId, sessionId },
     scheduling: { role: "mixed", model, stream, sessionId, promptTokens: estimatePromptTokens(body) },
   };
 }

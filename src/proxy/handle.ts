@@ -11,6 +11,7 @@ import type { ProxyContext } from "./context.ts";
 import { describe } from "./describe.ts";
 import type { Downstream } from "./downstream.ts";
 import { newRecord, type RequestRecord } from "./record.ts";
+import { beginLines, countsOf, logError, nameRequest } from "./request-log.ts";
 import { respondError } from "./respond.ts";
 import { refusalError, upstreamError } from "./router-error.ts";
 import { findRoute } from "./routes.ts";
@@ -27,6 +28,7 @@ export async function handle(client: Downstream, proxy: ProxyContext): Promise<v
   } catch (error) {
     const known = error instanceof RouterError ? error : new RouterError("internal", "", error);
     record.error = known.code;
+    if (record.lines !== null) logError(record.lines, known);
     if (!client.started && !client.gone) respondError(client, known, proxy.random, record.routerHeaders);
     if (known.code === "internal") proxy.recorder.crashed(error);
   } finally {
@@ -36,7 +38,9 @@ export async function handle(client: Downstream, proxy: ProxyContext): Promise<v
 }
 
 async function infer(client: Downstream, proxy: ProxyContext, record: RequestRecord): Promise<void> {
-  const { body, scheduling } = await describe(client, proxy.limits.maxBodyBytes);
+  beginLines(client, proxy, record);
+  const { body, scheduling, tags } = await describe(client, proxy.limits.maxBodyBytes);
+  nameRequest(record, { ...tags, requestId: null });
   record.bodyAt = proxy.now();
   record.requestBytes = body.length;
   record.stream = scheduling.stream;
@@ -47,6 +51,7 @@ async function infer(client: Downstream, proxy: ProxyContext, record: RequestRec
     const assigned = proxy.dispatcher.assign(scheduling, excluded, proxy.now());
     if (!assigned.ok) throw failure === null ? refusalError(assigned.refusal) : upstreamError(failure);
     const { assignment } = assigned;
+    record.lines?.selected("mixed", countsOf(assignment));
     excluded.add(assignment.instance.id);
     failure = await attempt(client, proxy, { assignment, body, record });
   } while (failure !== null && (await mayTryAgain(failure, client, proxy, record)));

@@ -1,6 +1,7 @@
 /** What is kept of one request from its arrival to its end: metrics count it once and the access line is written from it. */
 import type { Instance, InstanceId } from "../fleet/instance.ts";
 import type { ErrorCode } from "../errors.ts";
+import type { RequestLines, RequestTags } from "../log/request-lines.ts";
 import type { HeaderList } from "../upstream/response-head.ts";
 import type { Downstream } from "./downstream.ts";
 import type { StreamFault } from "./outcome.ts";
@@ -21,6 +22,10 @@ export interface RequestRecord {
   /** Fields that name the choice to the client, on an error answer too. */
   routerHeaders: HeaderList;
   attempts: number;
+  /** Null until the body is read. */
+  tags: RequestTags | null;
+  /** Null when its lines are not wanted. */
+  lines: RequestLines | null;
   /** The request went out to the instance, the last time. */
   forwardedAt: number;
   /** First byte of the answer's body passed on. */
@@ -46,6 +51,8 @@ export function newRecord(client: Downstream, now: number): RequestRecord {
     prefill: null,
     routerHeaders: [],
     attempts: 0,
+    tags: null,
+    lines: null,
     forwardedAt: 0,
     firstByteAt: 0,
     status: 0,

@@ -1,5 +1,6 @@
 /** Counts what the requests of a thread leave behind and writes their access lines. The thread's timers pass both on to the main thread. */
 import { accessLine } from "../log/access-line.ts";
+import { tagText } from "../log/request-lines.ts";
 import type { LogOptions } from "../log/options.ts";
 import { METRICS, type MetricDefinition } from "../metrics/catalog.ts";
 import { Histogram } from "../metrics/histogram.ts";
@@ -76,7 +77,13 @@ export class ThreadRecorder implements Recorder {
     };
   }
 
-  /** Access lines since the last call; empty when there are none. */
+  /** A ready-made line of a request. */
+  addLine(line: string): void {
+    if (this.#lines.length <= MAX_LINES_BYTES) this.#lines += line;
+    else this.#count(METRICS.logDropped, []);
+  }
+
+  /** Lines since the last call; empty when there are none. */
   takeLines(): string {
     const lines = this.#lines;
     this.#lines = "";
@@ -105,16 +112,13 @@ export class ThreadRecorder implements Recorder {
   }
 
   #writeLine(record: RequestRecord, now: number): void {
-    if (this.#lines.length > MAX_LINES_BYTES) {
-      this.#count(METRICS.logDropped, []);
-      return;
-    }
-    this.#lines += accessLine(this.#options.log.format, {
+    this.addLine(accessLine(this.#options.log.format, {
       method: record.method,
       target: record.query === "" ? record.path : `${record.path}?${record.query}`,
       status: record.status,
       durationMs: now - record.startedAt,
       clientIp: record.peer,
+      tags: record.tags === null ? "" : tagText(record.tags),
       fields: {
         instance: record.instance?.id,
         attempts: record.attempts,
@@ -123,8 +127,9 @@ export class ThreadRecorder implements Recorder {
         requestBytes: record.requestBytes,
         responseBytes: record.responseBytes,
         error: record.error ?? undefined,
+        ...record.tags,
       },
-    });
+    }));
   }
 
   #count(metric: MetricDefinition, labels: readonly string[]): void {

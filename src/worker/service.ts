@@ -14,6 +14,7 @@ import type { MainLink } from "./main-link.ts";
 import type { ToWorker, WorkerSettings } from "./messages.ts";
 import { ModelList } from "./models.ts";
 import { ThreadRecorder } from "./recorder.ts";
+import { requestLinesOf } from "./request-lines-of.ts";
 import { IDLE_CONNECTION_SECS, ServeDownstream } from "./serve-downstream.ts";
 import { Ticker } from "./ticker.ts";
 
@@ -78,6 +79,7 @@ export class WorkerService {
       splitwise: settings.splitwise,
       now,
       random,
+      ...requestLinesOf(log, this.#recorder),
       answerLocally: (client, route) => answerLocally(client, route, sources),
     };
     this.#ticker = new Ticker({

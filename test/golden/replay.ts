@@ -7,7 +7,7 @@ import { compiledBinary } from "../support/compiled-binary.ts";
 import { compare, type Difference } from "./compare.ts";
 import { corpusFolder, readCorpus, type GoldenCase } from "./corpus.ts";
 import { explain, type Rule } from "./differences.ts";
-import { play } from "./play.ts";
+import { play, stopIdleRouters } from "./play.ts";
 import { playCommandLine } from "./play-command-line.ts";
 
 export interface Verdict {
@@ -31,6 +31,7 @@ export async function replay(cases: readonly GoldenCase[], onVerdict?: (verdict:
     }
   };
   await Promise.all(Array.from({ length: CONCURRENCY }, next));
+  await stopIdleRouters();
   return verdicts;
 }
 

@@ -14,7 +14,8 @@ export class Stage {
     this.routerPort = ports.get("R") ?? 0;
   }
 
-  static async open(golden: GoldenCase): Promise<Stage> {
+  /** `routerPort`: of a router that runs already. */
+  static async open(golden: GoldenCase, routerPort?: number): Promise<Stage> {
     const text = JSON.stringify(golden);
     const names = [...new Set([...text.matchAll(/\{(P\d)\}|"(P\d)"/g)].map((match) => match[1] ?? match[2] ?? ""))].toSorted();
     // `{P1}` sorts first: so do the ports behind the names.
@@ -23,7 +24,7 @@ export class Stage {
     const sorted = made.map(({ port }) => port).toSorted((a, b) => a - b);
     const engines = new Map<string, GoldenEngine>();
     const ports = new Map<string, number>([
-      ["R", await freePort()],
+      ["R", routerPort ?? (await freePort())],
       ["PDEAD", await freePort()],
     ]);
     made.toSorted((a, b) => a.port - b.port).forEach((engine, index) => {
