@@ -21,6 +21,7 @@ const ARROWS: Readonly<Record<string, readonly string[] | "all">> = {
   demo: ["upstream"],
   registration: ["fleet"],
   fleet: [],
+  systemd: ["fleet"],
   lib: [],
   "errors.ts": [],
   log: [],

@@ -7,11 +7,19 @@ import type { Config } from "../config/schema.ts";
 import { fatalText, loadServeConfig } from "../config/serve-config.ts";
 import type { ControlReply, ControlRequest } from "../fleet/control.ts";
 import { programName } from "../lib/program-name.ts";
-import { Logger } from "../log/logger.ts";
+import type { Logger } from "../log/logger.ts";
 import { createRegistry, type RegistryService } from "../registry/service.ts";
+import { openNotifySocket } from "../systemd/notify-socket.ts";
+import { ServiceNotifier, watchdogOf } from "../systemd/service-notifier.ts";
+import { ServiceStatus } from "../systemd/service-status.ts";
 import { isPortTaken } from "../worker/port-check.ts";
 import { WorkerPool } from "../worker/pool.ts";
 import type { Command } from "./command.ts";
+import { openLog } from "./open-log.ts";
+import { drain } from "./serve-drain.ts";
+import { Reloader } from "./serve-reload.ts";
+import { statsLine } from "./stats-line.ts";
+import { endSignal, watchHangUps } from "./serve-signals.ts";
 
 export const command: Command = {
   name: "serve",
@@ -24,53 +32,54 @@ export const command: Command = {
       return loaded.code;
     }
     const { config } = loaded;
-    const log = new Logger(config.log);
+    let log: Logger;
+    try {
+      log = openLog(config.log);
+    } catch (error) {
+      process.stderr.write(fatalText(`Failed to create rotating log writer: ${textOf(error)}`, new Date()));
+      return 1;
+    }
     for (const warning of loaded.warnings) log.warn(warning);
     const resolved = resolveListenPort(config.server.port, readText);
-    if (!resolved.ok) return cannotStart(log, resolved.message);
-    return serve(config, resolved.port, log);
+    if (!resolved.ok) {
+      log.info(startText(config));
+      return cannotStart(log, resolved.message);
+    }
+    return serve(config, resolved.port, log, args);
   },
 };
 
-async function serve(config: Config, port: number, log: Logger): Promise<number> {
-  const { host } = config.server;
-  const registry = createRegistry(config.manager, { splitwise: config.server.splitwise, routerPort: port, log });
-  const pool = new WorkerPool(
-    {
-      hostname: host,
-      port,
-      workers: workersOf(config),
-      splitwise: config.server.splitwise,
-      seed: crypto.getRandomValues(new Uint32Array(1))[0] ?? 0,
-      proxy: config.server,
-      scheduler: config.scheduler,
-      log: config.log,
-    },
-    {
-      control: (request) => control(request, registry, pool, log),
-      lines: (text) => log.lines(text),
-      observed: (id) => registry.observe(id),
-      warn: (message) => log.warn(message),
-      error: (message) => log.error(message),
-    },
-  );
-  registry.onSnapshot((snapshot) => pool.publish(snapshot));
-  log.info(`Starting server on ${host}:${port}`);
+interface Parts {
+  readonly registry: RegistryService;
+  readonly pool: WorkerPool;
+  readonly log: Logger;
+}
+
+async function serve(config: Config, port: number, log: Logger, args: readonly string[]): Promise<number> {
+  const onHangUp = watchHangUps();
+  const parts = assemble(config, port, log);
+  const { registry, pool } = parts;
   try {
-    if (isPortTaken(host, port)) throw new Error(`listen tcp ${host}:${port}: bind: address already in use`);
-    await registry.start();
-    const actual = await pool.start();
-    if (port === 0) log.info(`Listening on port ${actual}`);
+    await start(parts, config, port);
   } catch (error) {
     await registry.stop();
     pool.stop();
-    return cannotStart(log, error instanceof Error ? error.message : String(error));
+    return cannotStart(log, textOf(error));
   }
+  const notifier = notifierOf(parts);
+  const reloader = new Reloader(config, { args, env: process.env, readFile: readText }, { ...parts, notifier });
   const progress = setInterval(() => registry.inFlight(pool.inFlight()), 250);
+  const statsMs = config.scheduler["stats-interval-secs"] * 1000;
+  const stats = setInterval(() => log.info(statsLine(registry.snapshot(), pool.inFlight())), statsMs);
   process.on("SIGUSR2", () => pool.crashOne());
+  onHangUp(() => void reloader.reload());
+  notifier.ready();
   await endSignal();
+  notifier.stopping();
+  void endSignal().then(() => process.exit(1));
+  const clean = await drain(pool, reloader.config.server, log);
   clearInterval(progress);
-  const clean = await drain(pool, config, log);
+  clearInterval(stats);
   await registry.stop();
   pool.stop();
   log.info(clean ? "Stopped, every answer was completed" : "Stopped, some answers were cut");
@@ -79,34 +88,66 @@ async function serve(config: Config, port: number, log: Logger): Promise<number>
   return process.exit(0);
 }
 
-async function control(
-  request: ControlRequest,
-  registry: RegistryService,
-  pool: WorkerPool,
-  log: Logger,
-): Promise<ControlReply> {
+function assemble(config: Config, port: number, log: Logger): Parts {
+  const { splitwise } = config.server;
+  const registry = createRegistry(config.manager, { splitwise, routerPort: port, log });
+  const pool = new WorkerPool(
+    {
+      hostname: config.server.host,
+      port,
+      workers: workersOf(config),
+      splitwise,
+      seed: crypto.getRandomValues(new Uint32Array(1))[0] ?? 0,
+      proxy: config.server,
+      scheduler: config.scheduler,
+      log: config.log,
+    },
+    {
+      control: (request) => control(request, parts),
+      lines: (text) => log.lines(text),
+      observed: (id) => registry.observe(id),
+      warn: (message) => log.warn(message),
+      error: (message) => log.error(message),
+    },
+  );
+  const parts = { registry, pool, log };
+  registry.onSnapshot((snapshot) => pool.publish(snapshot));
+  return parts;
+}
+
+/** Resolves when every worker thread listens. */
+async function start({ registry, pool, log }: Parts, config: Config, port: number): Promise<void> {
+  const { host } = config.server;
+  const isTaken = isPortTaken(host, port);
+  if (!isTaken) await registry.start();
+  log.info(startText(config));
+  if (isTaken) throw new Error(`listen tcp ${host}:${port}: bind: address already in use`);
+  const actual = await pool.start();
+  if (port === 0) log.info(`Listening on port ${actual}`);
+}
+
+/** The port as it was given, which may be the name of a service. */
+function startText({ server }: Config): string {
+  return `Starting server on ${server.host}:${server.port}`;
+}
+
+async function control(request: ControlRequest, { registry, pool, log }: Parts): Promise<ControlReply> {
   if (request.path !== "/metrics") return registry.handle(request);
   return metricsPage({ figures: await pool.figures(), snapshot: registry.snapshot(), logDropped: log.dropped });
 }
 
-/** No new connections; answers get their time to end, streams longer, and a second signal ends it all at once. */
-async function drain(pool: WorkerPool, config: Config, log: Logger): Promise<boolean> {
-  const shortMs = config.server["drain-timeout-secs"] * 1000;
-  const streamMs = config.server["stream-drain-timeout-secs"] * 1000;
-  log.info(`Stopping: running answers have ${shortMs / 1000} s, streams ${streamMs / 1000} s`);
-  void endSignal().then(() => process.exit(1));
-  if (await pool.drain(shortMs)) return true;
-  pool.cut("all-but-streams");
-  if (await pool.drain(Math.max(0, streamMs - shortMs))) return true;
-  pool.cut("all");
-  await pool.drain(1000);
-  return false;
-}
+const now = (): number => performance.now();
 
-function endSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
+/** Tells systemd of the service as long as the process lives; nobody else is told. */
+function notifierOf({ pool, registry }: Parts): ServiceNotifier {
+  const status = new ServiceStatus(now());
+  const socket = openNotifySocket(process.env["NOTIFY_SOCKET"]);
+  const notifier = new ServiceNotifier(socket, watchdogOf(process.env, process.pid), {
+    alive: () => pool.answers,
+    status: () => status.line({ ...pool.totals(), snapshot: registry.snapshot() }, now()),
   });
+  if (socket !== null) setInterval(() => notifier.tick(now()), notifier.tickMs);
+  return notifier;
 }
 
 function workersOf(config: Config): number {
@@ -119,6 +160,10 @@ async function cannotStart(log: Logger, message: string): Promise<number> {
   await log.flush(1000);
   process.stderr.write(fatalText(`Failed to start server: ${message}`, new Date()));
   return 1;
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function readText(path: string): string {

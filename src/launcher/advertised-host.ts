@@ -5,7 +5,7 @@ import { hostname } from "node:os";
 import type { Address } from "./options.ts";
 
 /**
- * Servers that register over HTTP by themselves do it under the address of the host's name (spec/fastdeploy-engine.md §1.1): the same must be
+ * Servers that register over HTTP by themselves do it under the address of the host's name: the same must be
  * used then, or the router would see two servers for one.
  */
 export async function advertisedHost(router: Address, serversRegisterThemselves: boolean): Promise<string> {

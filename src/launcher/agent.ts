@@ -25,10 +25,15 @@ export interface AgentDeps {
   readonly downLimitMs: number;
 }
 
+/** One bad probe after a long time may only mean that the agent itself was held up. */
+const DOWN_MISSES = 2;
+
 interface Watched {
   readonly server: AgentServer;
   /** Last good probe while it is registered; null while it is not. */
   goodAt: number | null;
+  /** Bad probes since then. */
+  misses: number;
   /** How often it came up. */
   ups: number;
   probing: boolean;
@@ -48,6 +53,7 @@ export class Agent {
     this.#watched = servers.map((server) => ({
       server,
       goodAt: null,
+      misses: 0,
       ups: 0,
       probing: false,
       probeAt: start,
@@ -85,7 +91,9 @@ export class Agent {
       registrar.register(server.name, { ...server.registration, boot_id: `${agentId}/${watched.ups}` });
     }
     if (well && (watched.goodAt !== null || !this.#draining)) watched.goodAt = now();
-    if (!well && watched.goodAt !== null && now() - watched.goodAt >= downLimitMs) {
+    watched.misses = well ? 0 : watched.misses + 1;
+    const down = watched.misses >= DOWN_MISSES && watched.goodAt !== null && now() - watched.goodAt >= downLimitMs;
+    if (down) {
       note("warn", `${server.name}: no good probe for ${downLimitMs / 1000} s; taken away from the router`);
       watched.goodAt = null;
       registrar.leave(server.name);

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { type GroupOptions, groupOptions, launchOptions, words } from "./options.ts";
 import { checkYaml } from "./positioned-yaml.ts";
 
-export const fleetGroup = z.strictObject({
+const fleetGroup = z.strictObject({
   name: z
     .string()
     .regex(/^[a-z][a-z0-9-]{0,31}$/, "wanted a name of lower-case letters, digits and hyphens")
@@ -19,7 +19,7 @@ export const fleetGroup = z.strictObject({
 /** Flags that make no sense in a file. */
 const FLAGS_ONLY = { fleet: true, "rolling-restart": true, "dry-run": true } as const;
 
-export const fleetFile = z.strictObject({
+const fleetFile = z.strictObject({
   ...launchOptions.omit(FLAGS_ONLY).shape,
   groups: z.array(fleetGroup).min(1).describe("The groups of servers, started in this order"),
 });

@@ -46,6 +46,3 @@ export interface HostFacts {
   readonly gpuCount: number | null;
   readonly python: string;
 }
-
-/** Bad input: names the flag, the value and what was wanted. */
-export class PlanProblem extends Error {}

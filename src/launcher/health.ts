@@ -17,7 +17,7 @@ export interface EngineLoad {
   readonly generatedTokens: number;
 }
 
-/** True for a 200, as FastDeploy answers when it serves (spec/fastdeploy-engine.md §3.2). */
+/** True for a 200, as FastDeploy answers when it serves. */
 export async function probeHealth(server: Target, path: string, timeoutMs: number): Promise<boolean> {
   try {
     const response = await ask(server.host, server.port, path, timeoutMs);

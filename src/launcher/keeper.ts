@@ -2,10 +2,13 @@
  * The keeper lives for one moment, the launcher's death: a pipe from the launcher is its standard input, and when that ends without "bye"
  * (SIGKILL, out of memory, a crash), it ends every server and all their descendants. Started by run-fleet.ts as `fd-router launch keeper`.
  */
-import { endProcesses, findMarked, signalProcess } from "./process-tree.ts";
+import { endProcesses, findTree } from "./process-tree.ts";
 
 /** Hidden first word of `fd-router launch` that makes it a keeper. */
 export const KEEPER = "keeper";
+
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 60_000;
 
 export interface KeeperOptions {
   readonly selfCommand: readonly string[];
@@ -18,10 +21,11 @@ export interface KeeperOptions {
 /** The launcher's side. A keeper that dies is replaced. */
 export class Keeper {
   readonly #options: KeeperOptions;
-  /** Process groups of the servers, for hosts without /proc. */
+  /** Process groups of the servers. */
   readonly #groups = new Set<number>();
   #child: Bun.Subprocess<"pipe", "ignore", "inherit">;
   #dismissed = false;
+  #deaths = 0;
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -46,7 +50,7 @@ export class Keeper {
   }
 
   #start(): Bun.Subprocess<"pipe", "ignore", "inherit"> {
-    const { selfCommand, launchId, graceMs, note } = this.#options;
+    const { selfCommand, launchId, graceMs } = this.#options;
     const child = Bun.spawn([...selfCommand, "launch", KEEPER, launchId, String(graceMs)], {
       stdin: "pipe",
       stdout: "ignore",
@@ -55,11 +59,22 @@ export class Keeper {
     });
     void child.exited.then(() => {
       if (this.#dismissed) return;
-      note("warn", "the keeper has died; another one is started");
-      this.#child = this.#start();
-      for (const pid of this.#groups) this.#say(`+${pid}`);
+      const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** this.#deaths++, LONGEST_PAUSE_MS);
+      setTimeout(() => this.#replace(), pauseMs);
     });
     return child;
+  }
+
+  #replace(): void {
+    if (this.#dismissed) return;
+    try {
+      this.#child = this.#start();
+      for (const pid of this.#groups) this.#say(`+${pid}`);
+      this.#options.note("warn", "the keeper had died; another one was started");
+    } catch (error) {
+      // The binary may have been replaced or removed; the servers must not suffer for it.
+      this.#options.note("warn", `the keeper had died and cannot be started: ${String(error)}`);
+    }
   }
 
   #say(line: string): void {
@@ -82,10 +97,7 @@ export async function runKeeper(launchId: string, graceMs: number): Promise<numb
     if (line.startsWith("+")) groups.add(pid);
     else groups.delete(pid);
   }
-  const find = async (): Promise<readonly number[]> => {
-    const living = [...groups].map((pid) => -pid).filter((group) => signalProcess(group, 0));
-    return [...living, ...(await findMarked(launchId))];
-  };
+  const find = (): Promise<readonly number[]> => findTree({ launchId, groups: [...groups] });
   const ended = await endProcesses({ graceMs, find });
   if (ended > 0) console.error(`fd-router launch: the launcher is gone; its servers were ended (${ended} processes)`);
   return 0;

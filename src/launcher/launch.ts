@@ -3,6 +3,7 @@ import { selfCommand } from "../lib/self-command.ts";
 import { describePlan } from "./dry-run.ts";
 import type { FleetPlan } from "./fleet-plan.ts";
 import { readHostFacts } from "./host-facts.ts";
+import { LaunchProblem } from "./launch-problem.ts";
 import { type GroupOptions, type LaunchOptions, TOKEN_VARIABLE } from "./options.ts";
 import { pidFileOf, readPidFile } from "./pid-file.ts";
 import { addRouter, DEFAULT_ROUTER } from "./plan-router.ts";
@@ -10,7 +11,7 @@ import { freePortsWanted, planFleet } from "./plan.ts";
 import { holdClaims, holdFreePorts } from "./ports.ts";
 import { signalProcess } from "./process-tree.ts";
 import { readOptions } from "./read-options.ts";
-import { runFleet } from "./run-fleet.ts";
+import { ROLLING_RESTART_SIGNAL, runFleet } from "./run-fleet.ts";
 
 /** Bad input: nothing was started. */
 const EXIT_USAGE = 2;
@@ -31,8 +32,9 @@ export async function launch(argv: readonly string[]): Promise<number> {
 }
 
 async function launchGroups(groups: readonly GroupOptions[], options: LaunchOptions): Promise<number> {
-  const free = holdFreePorts(freePortsWanted(groups));
-  const result = planFleet(groups, readHostFacts(options.python), free.ports);
+  const host = readHostFacts(options.python);
+  const free = holdFreePorts(freePortsWanted(groups, host));
+  const result = planFleet(groups, host, free.ports);
   if (!result.ok) {
     free.release();
     return refuse(result.message);
@@ -58,13 +60,21 @@ async function launchGroups(groups: readonly GroupOptions[], options: LaunchOpti
     const flag = groups.some((group) => group.command !== undefined) ? "--command" : "--python";
     return refuse(`${flag} ${missing.command[0]}: no such program; wanted one on PATH or a path to it`);
   }
-  return runFleet(plan, options, releasePorts);
+  try {
+    return await runFleet(plan, options, releasePorts);
+  } catch (error) {
+    if (!(error instanceof LaunchProblem)) throw error;
+    releasePorts();
+    return refuse(error.message);
+  }
 }
 
 function withRouter(plan: FleetPlan, options: LaunchOptions): FleetPlan {
+  const address = options.router ?? DEFAULT_ROUTER;
   return addRouter(plan, {
     selfCommand: selfCommand(),
-    address: options.router ?? DEFAULT_ROUTER,
+    address,
+    registrationPort: options.registration?.port ?? address.port + 1,
     args: options["router-args"],
     environment: registrationSettings(options),
     drainSecs: options["drain-secs"],
@@ -82,7 +92,7 @@ function askRollingRestart(options: LaunchOptions): number {
   const path = pidFileOf(options);
   const pid = readPidFile(path);
   if (pid === null) return refuse(`--rolling-restart: no launcher runs by ${path}; wanted --pid-file of a running one`);
-  signalProcess(pid, "SIGHUP");
+  signalProcess(pid, ROLLING_RESTART_SIGNAL);
   process.stdout.write(`fd-router launch: asked launcher ${pid} for a rolling restart\n`);
   return 0;
 }

@@ -1,5 +1,6 @@
 /** Which GPUs a group has, and what to say when they are missing. Pure. Called by plan.ts. */
-import { type HostFacts, PlanProblem } from "./fleet-plan.ts";
+import type { HostFacts } from "./fleet-plan.ts";
+import { LaunchProblem } from "./launch-problem.ts";
 import type { GroupOptions } from "./options.ts";
 
 export interface Devices {
@@ -15,25 +16,31 @@ export interface Devices {
 const ILUVATAR_DEVICES = 16;
 
 export function groupDevices(options: GroupOptions, host: HostFacts): Devices {
-  const variable = host.platform === "xpu" ? "XPU_VISIBLE_DEVICES" : "CUDA_VISIBLE_DEVICES";
-  const visible = host.environment[variable]?.split(",").map((item) => item.trim()) ?? [];
-  const inherited = visible.filter((item) => item !== "");
-  const fallback = host.platform === "iluvatar" ? Array.from({ length: ILUVATAR_DEVICES }, (_, id) => String(id)) : [];
-  const ids = options.gpus ?? (inherited.length > 0 ? inherited : fallback);
-  const source = options.gpus === undefined ? `${variable} ${inherited.join(",")}` : `--gpus ${options.gpus.join(",")}`;
+  const variable = variableOf(host);
+  const ids = deviceIds(options, host);
+  const source = options.gpus === undefined ? `${variable} ${ids.join(",")}` : `--gpus ${options.gpus.join(",")}`;
   const absent = ids.filter((id) => host.gpuCount !== null && /^\d+$/.test(id) && Number(id) >= host.gpuCount);
   if (absent.length > 0) {
-    throw new PlanProblem(`${source}: GPU ${absent.join(",")} is not there; this host has ${host.gpuCount ?? 0}`);
+    throw new LaunchProblem(`${source}: GPU ${absent.join(",")} is not there; this host has ${host.gpuCount ?? 0}`);
   }
   const twice = ids.find((id, at) => ids.indexOf(id) !== at);
-  if (twice !== undefined) throw new PlanProblem(`${source}: GPU ${twice} is given twice`);
+  if (twice !== undefined) throw new LaunchProblem(`${source}: GPU ${twice} is given twice`);
   return { variable, ids, chosen: options.gpus !== undefined, source };
+}
+
+/** Unchecked. */
+export function deviceIds(options: GroupOptions, host: HostFacts): readonly string[] {
+  if (options.gpus !== undefined) return options.gpus;
+  const visible = host.environment[variableOf(host)]?.split(",").map((item) => item.trim()) ?? [];
+  const inherited = visible.filter((item) => item !== "");
+  if (inherited.length > 0 || host.platform !== "iluvatar") return inherited;
+  return Array.from({ length: ILUVATAR_DEVICES }, (_, id) => String(id));
 }
 
 /** FastDeploy's own servers cannot do without. */
 export function requireDevices(devices: Devices): void {
   if (devices.ids.length > 0) return;
-  throw new PlanProblem(`Please manually set ${devices.variable} when launching multi-api-server, or give --gpus`);
+  throw new LaunchProblem(`Please manually set ${devices.variable} when launching multi-api-server, or give --gpus`);
 }
 
 /** The `index`th of equal shares of `each` GPUs. */
@@ -45,7 +52,11 @@ export function deviceShare(devices: Devices, index: number, each: number): read
 export function requireShares(devices: Devices, servers: number, each: number): void {
   if (servers * each <= devices.ids.length) return;
   const have = devices.ids.length;
-  throw new PlanProblem(
+  throw new LaunchProblem(
     `${devices.source}: too few GPUs for ${servers} servers (${have} there, ${servers * each} wanted)`,
   );
+}
+
+function variableOf(host: HostFacts): Devices["variable"] {
+  return host.platform === "xpu" ? "XPU_VISIBLE_DEVICES" : "CUDA_VISIBLE_DEVICES";
 }

@@ -8,7 +8,7 @@ const QUEUES = ["--engine-worker-queue-port", "--cache-queue-port", "--pd-comm-p
 const RDMA = "--rdma-comm-ports";
 const API_SERVER = ["-m", "fastdeploy.entrypoints.openai.api_server"] as const;
 
-/** Every rank gets all lists whole and picks its own by its id (spec/fastdeploy-engine.md §6.3). */
+/** Every rank gets all lists whole and picks its own by its id. */
 export function dataParallelCommands(draft: GroupDraft): readonly ServerCommand[] {
   const { options, devices } = draft;
   const servers = options["num-servers"];
@@ -38,7 +38,7 @@ export function dataParallelCommands(draft: GroupDraft): readonly ServerCommand[
   }));
 }
 
-/** Each replica gets its own ports and GPUs and knows nothing of the others (spec/fastdeploy-engine.md §6.6). */
+/** Each replica gets its own ports and GPUs and knows nothing of the others. */
 export function replicaCommands(draft: GroupDraft): readonly ServerCommand[] {
   const { options, devices } = draft;
   const servers = options["num-servers"];

@@ -1,5 +1,6 @@
 /** Hands out ports while a plan is made: the user's own, checked and claimed, or free ones. Pure. Used by plan.ts and its parts. */
-import { PlanProblem, type PortClaim } from "./fleet-plan.ts";
+import type { PortClaim } from "./fleet-plan.ts";
+import { LaunchProblem } from "./launch-problem.ts";
 import type { GroupOptions, PortList } from "./options.ts";
 
 export class PortPlan {
@@ -27,13 +28,13 @@ export class PortPlan {
   parse(flag: string, value: string, count: number): readonly number[] {
     const items = value.split(",").map((item) => item.trim());
     const wrong = items.find((item) => !/^\d{1,5}$/.test(item) || Number(item) < 1 || Number(item) > 65_535);
-    if (wrong !== undefined) throw new PlanProblem(`${flag} ${value}: "${wrong}" is not a port from 1 to 65535`);
+    if (wrong !== undefined) throw new LaunchProblem(`${flag} ${value}: "${wrong}" is not a port from 1 to 65535`);
     return this.#claim(flag, items.map(Number), count);
   }
 
   take(count: number): readonly number[] {
     const taken = this.#free.splice(0, count);
-    if (taken.length < count) throw new PlanProblem(`free ports: wanted ${count} more, found ${taken.length}`);
+    if (taken.length < count) throw new LaunchProblem(`free ports: wanted ${count} more, found ${taken.length}`);
     return taken;
   }
 
@@ -41,7 +42,8 @@ export class PortPlan {
     const seen = new Map<number, string>();
     for (const { flag, port } of this.#claims) {
       const earlier = seen.get(port);
-      if (earlier !== undefined) throw new PlanProblem(`${flag} ${port}: Port ${port} is already given to ${earlier}`);
+      if (earlier !== undefined)
+        throw new LaunchProblem(`${flag} ${port}: Port ${port} is already given to ${earlier}`);
       seen.set(port, flag);
     }
   }
@@ -49,7 +51,7 @@ export class PortPlan {
   #claim(flag: string, list: readonly number[], count: number): readonly number[] {
     if (list.length !== count) {
       const wanted = flag === "--rdma-comm-ports" ? "number of devices" : "num-servers";
-      throw new PlanProblem(
+      throw new LaunchProblem(
         `${flag} ${list.join(",")}: Number of ports must match ${wanted} (${list.length} given, ${count} wanted)`,
       );
     }

@@ -1,6 +1,6 @@
 /** Command lines of another program than FastDeploy's api_server, from `--command` with its placeholders. Pure. Called by plan.ts. */
 import type { GroupDraft, ServerCommand } from "./group-draft.ts";
-import { PlanProblem } from "./fleet-plan.ts";
+import { LaunchProblem } from "./launch-problem.ts";
 import { deviceShare, requireShares } from "./plan-devices.ts";
 
 export function programCommands(
@@ -10,7 +10,7 @@ export function programCommands(
 ): readonly ServerCommand[] {
   const { options, devices } = draft;
   const words = [...program, ...options.args];
-  if (program.length === 0) throw new PlanProblem(`--command "": names no program`);
+  if (program.length === 0) throw new LaunchProblem(`--command "": names no program`);
   const asked = devices.chosen || words.some((word) => word.includes("{gpus}"));
   const servers = options["num-servers"];
   const share = kind === "replicas" ? Math.floor(devices.ids.length / servers) : devices.ids.length;

@@ -1,14 +1,18 @@
 /** The router of `--with-router`, as a unit of the fleet. Pure. Called by launch.ts. */
-import type { FleetPlan, ServerPlan } from "./fleet-plan.ts";
+import type { FleetPlan, PortClaim, ServerPlan } from "./fleet-plan.ts";
 import type { Address } from "./options.ts";
 import { readArgument } from "./server-arguments.ts";
 
 export const DEFAULT_ROUTER: Address = { host: "0.0.0.0", port: 9000 };
 
+/** What the router itself gives answers that are not streamed. */
+const ROUTER_DRAIN_SECS = 30;
+
 export interface RouterOptions {
   /** How to start this program. */
   readonly selfCommand: readonly string[];
   readonly address: Address;
+  readonly registrationPort: number;
   /** `--router-args` */
   readonly args: readonly string[];
   /** Settings for it that must not stand on its command line, or have no flag. */
@@ -26,7 +30,8 @@ export function addRouter(plan: FleetPlan, options: RouterOptions): FleetPlan {
   const wanted: readonly (readonly string[])[] = [
     everywhere ? [] : ["--host", address.host],
     splitwise ? ["--splitwise"] : [],
-    // Its own limit for streams is longer than we wait before we kill it.
+    // It must not wait longer than we do before we kill it.
+    ["--drain-timeout-secs", String(Math.min(drainSecs, ROUTER_DRAIN_SECS))],
     ["--stream-drain-timeout-secs", String(drainSecs)],
   ];
   const generated = wanted.filter(([flag]) => flag !== undefined && readArgument(args, flag) === undefined).flat();
@@ -40,5 +45,13 @@ export function addRouter(plan: FleetPlan, options: RouterOptions): FleetPlan {
     registration: null,
     healthPath: "/registered_number",
   };
-  return { ...plan, router, claims: [{ flag: "--router", port: address.port }, ...plan.claims] };
+  return { ...plan, router, claims: [...routerClaims(options), ...plan.claims] };
+}
+
+/** Without its registration port the router would start, and nobody could register. */
+function routerClaims({ address, registrationPort }: RouterOptions): readonly PortClaim[] {
+  return [
+    { flag: "--router", port: address.port },
+    { flag: "--registration", port: registrationPort },
+  ];
 }

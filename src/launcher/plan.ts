@@ -1,16 +1,20 @@
 /**
  * Options -> the processes to start. Pure: ports that were found free come in as a list. The rules, their order and their texts are those of
- * multi_api_server (spec/fastdeploy-engine.md §6.2, §6.3), so that its command lines give the same servers here.
+ * multi_api_server, so that its command lines give the same servers here.
  */
-import { groupDevices, requireDevices } from "./plan-devices.ts";
-import { type FleetPlan, type HostFacts, PlanProblem, type ServerPlan, type UnitPlan } from "./fleet-plan.ts";
+import { deviceIds, groupDevices, requireDevices } from "./plan-devices.ts";
+import type { FleetPlan, HostFacts, ServerPlan, UnitPlan } from "./fleet-plan.ts";
+import { LaunchProblem } from "./launch-problem.ts";
 import type { GroupDraft, ServerCommand } from "./group-draft.ts";
 import { dataParallelCommands, replicaCommands } from "./plan-fastdeploy.ts";
 import { PortPlan } from "./plan-ports.ts";
 import { programCommands } from "./plan-program.ts";
 import type { GroupOptions } from "./options.ts";
-import { readArgument } from "./server-arguments.ts";
+import { readArgument, readCount } from "./server-arguments.ts";
 import { type Role, ROLES } from "../fleet/instance.ts";
+
+/** Of one port a server each: API, metrics, controller, and the engine's three queues. */
+const LISTS_OF_PORTS = 6;
 
 export type PlanResult =
   { readonly ok: true; readonly plan: FleetPlan } | { readonly ok: false; readonly message: string };
@@ -21,17 +25,21 @@ export function planFleet(groups: readonly GroupOptions[], host: HostFacts, free
   try {
     const units = groups.flatMap((options) => named(options, () => planGroup(options, host, ports, notes)));
     ports.refuseDuplicates();
+    notes.push(...sharedGpus(units));
     return { ok: true, plan: { units, router: null, claims: ports.claims, folders: foldersOf(units), notes } };
   } catch (error) {
-    if (error instanceof PlanProblem) return { ok: false, message: error.message };
+    if (error instanceof LaunchProblem) return { ok: false, message: error.message };
     throw error;
   }
 }
 
 /** As many free ports as any plan of these groups can ask for. */
-export function freePortsWanted(groups: readonly GroupOptions[]): number {
-  const perServer = 3 + 3 + 16; // API, metrics, controller; the engine's queues; RDMA, one a GPU
-  return groups.reduce((sum, group) => sum + group["num-servers"] * perServer, 0);
+export function freePortsWanted(groups: readonly GroupOptions[], host: HostFacts): number {
+  return groups.reduce((sum, group) => {
+    const servers = group["num-servers"];
+    const rdma = Math.max(servers * readCount(group.args, "--tensor-parallel-size", 1), deviceIds(group, host).length);
+    return sum + servers * LISTS_OF_PORTS + (group.command === undefined ? rdma : 0);
+  }, 0);
 }
 
 /** A group of a fleet file says which one it is when it complains. */
@@ -39,8 +47,8 @@ function named<T>(options: GroupOptions, make: () => T): T {
   try {
     return make();
   } catch (error) {
-    if (!(error instanceof PlanProblem) || options.logFolder === "") throw error;
-    throw new PlanProblem(`group ${options.name}: ${error.message}`, { cause: error });
+    if (!(error instanceof LaunchProblem) || options.logFolder === "") throw error;
+    throw new LaunchProblem(`group ${options.name}: ${error.message}`, { cause: error });
   }
 }
 
@@ -120,13 +128,27 @@ function hostOf(options: GroupOptions): string {
 function roleOf(options: GroupOptions): Role {
   const written = readArgument(options.args, "--splitwise-role") ?? "mixed";
   const role = options.role ?? ROLES.find((one) => one === written);
-  if (role === undefined) throw new PlanProblem(`--splitwise-role ${written}: wanted ${ROLES.join(", ")}`);
+  if (role === undefined) throw new LaunchProblem(`--splitwise-role ${written}: wanted ${ROLES.join(", ")}`);
   return role;
 }
 
 /** FastDeploy's default is 8000,8002; more servers go on in steps of two. */
 function defaultPorts(options: GroupOptions): readonly number[] {
   return Array.from({ length: options["num-servers"] }, (_, index) => 8000 + 2 * index);
+}
+
+/** Allowed, since small models may share one, but mostly a slip. */
+function sharedGpus(units: readonly UnitPlan[]): readonly string[] {
+  const owners = new Map<string, string>();
+  const notes: string[] = [];
+  for (const { name, registration } of units.flatMap((unit) => unit.servers)) {
+    for (const id of registration?.device_ids ?? []) {
+      const owner = owners.get(String(id));
+      if (owner !== undefined) notes.push(`GPU ${id} is given to ${owner} and to ${name}`);
+      owners.set(String(id), name);
+    }
+  }
+  return notes;
 }
 
 function foldersOf(units: readonly UnitPlan[]): readonly string[] {

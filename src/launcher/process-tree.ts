@@ -1,6 +1,7 @@
 /**
  * Finds and ends all that a server left behind. FastDeploy's GPU workers live in sessions of their own, so neither a process group nor the
- * parent's pid leads to them; an environment variable does: every descendant inherits it. Linux only; elsewhere nothing is found.
+ * parent's pid leads to them; an environment variable does: every descendant inherits it. Linux only; elsewhere process
+ * groups must do.
  * Used by process.ts and keeper.ts.
  */
 import { readdir, readFile } from "node:fs/promises";
@@ -12,13 +13,24 @@ export function markEnvironment(launchId: string, server: string): Readonly<Reco
   return { [MARK]: `${launchId}/${server}/` };
 }
 
-/** Pids of the living processes of a launch, or of one of its servers. */
-export async function findMarked(launchId: string, server?: string): Promise<readonly number[]> {
-  const wanted = `\0${MARK}=${launchId}/${server === undefined ? "" : `${server}/`}`;
-  const entries = await readdir("/proc").catch(() => []);
+export interface TreeQuery {
+  readonly launchId: string;
+  /** Of one server only. */
+  readonly server?: string;
+  /** Process groups that belong to it as well: a program may have cleared its environment. */
+  readonly groups: readonly number[];
+}
+
+/** Pids of all that lives of a launch or of one of its servers; where there is no /proc, the groups as negative pids. */
+export async function findTree({ launchId, server, groups }: TreeQuery): Promise<readonly number[]> {
+  const mark = `\0${MARK}=${launchId}/${server === undefined ? "" : `${server}/`}`;
+  const entries = await readdir("/proc").catch(() => null);
+  if (entries === null) return groups.map((group) => -group).filter((group) => signalProcess(group, 0));
   const pids = entries.filter((entry) => /^\d+$/.test(entry)).map(Number);
-  const marked = await Promise.all(pids.map(async (pid) => (await environmentOf(pid)).includes(wanted)));
-  return pids.filter((pid, at) => marked[at] === true && pid !== process.pid);
+  const found = await Promise.all(
+    pids.map(async (pid) => (await environmentOf(pid)).includes(mark) || groups.includes(await groupOf(pid))),
+  );
+  return pids.filter((pid, at) => found[at] === true && pid !== process.pid);
 }
 
 export interface EndOptions {
@@ -55,4 +67,11 @@ export function signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean 
 /** With a leading NUL, so that the first variable looks like the others. Empty for a zombie or another user's process. */
 async function environmentOf(pid: number): Promise<string> {
   return `\0${await readFile(`/proc/${pid}/environ`, "latin1").catch(() => "")}`;
+}
+
+/** 0 for a zombie: it has ended, and only waits for its parent. */
+async function groupOf(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, "latin1").catch(() => "");
+  const [, state = "Z", group = "0"] = /\) (\w) \d+ (\d+)/.exec(stat) ?? [];
+  return state === "Z" || state === "X" ? 0 : Number(group);
 }

@@ -1,7 +1,7 @@
 /** One server process: started in its own session, its output read line by line, its whole tree ended. Called by the supervisor through launch.ts. */
 import type { ServerPlan } from "./fleet-plan.ts";
 import { readLines } from "./lines.ts";
-import { endProcesses, findMarked, markEnvironment, signalProcess } from "./process-tree.ts";
+import { endProcesses, findTree, markEnvironment, type TreeQuery } from "./process-tree.ts";
 
 export interface ServerProcess {
   readonly pid: number;
@@ -43,17 +43,16 @@ export function startServer(server: ServerPlan, options: StartOptions): ServerPr
     stderr: "pipe",
     detached: true,
   });
-  void readLines(child.stdout, options.onLine);
-  void readLines(child.stderr, options.onLine);
+  for (const stream of [child.stdout, child.stderr]) {
+    readLines(stream, options.onLine).catch(() => {}); // a pipe that breaks ends the output; the exit is seen elsewhere
+  }
   const { pid } = child;
-  const find = async (): Promise<readonly number[]> => {
-    const group = signalProcess(-pid, 0) ? [-pid] : [];
-    return [...group, ...(await findMarked(options.launchId, server.name))];
-  };
+  const tree: TreeQuery = { launchId: options.launchId, server: server.name, groups: [pid] };
+  const find = (): Promise<readonly number[]> => findTree(tree);
   return {
     pid,
     exited: child.exited.then(() => ({ code: child.exitCode, signal: child.signalCode })),
-    terminate: () => void signalProcess(pid, "SIGTERM"),
+    terminate: () => child.kill("SIGTERM"),
     kill: () => void endProcesses({ graceMs: 0, find }),
     sweep: (graceMs) => endProcesses({ graceMs, find }),
   };

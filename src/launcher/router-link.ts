@@ -2,6 +2,7 @@
 import { createRegistrationClient } from "../registration/client.ts";
 import { advertisedHost } from "./advertised-host.ts";
 import type { FleetPlan } from "./fleet-plan.ts";
+import { LaunchProblem } from "./launch-problem.ts";
 import { type Address, TOKEN_VARIABLE } from "./options.ts";
 import { Registrar, type RegistrarDeps } from "./registrar.ts";
 import { readArgument } from "./server-arguments.ts";
@@ -14,7 +15,7 @@ export interface RouterAddressOptions {
   readonly "advertise-host"?: string | undefined;
 }
 
-/** Rejects when no address of this host can be found for the router. */
+/** Rejects with a LaunchProblem when no address of this host can be found for the router. */
 export async function connectRouter(
   options: RouterAddressOptions,
   serversRegisterThemselves: boolean,
@@ -23,7 +24,7 @@ export async function connectRouter(
   const { router } = options;
   const { host, port } = options.registration ?? { host: router.host, port: router.port + 1 };
   const token = options["registration-token"] ?? process.env[TOKEN_VARIABLE];
-  const hostIp = options["advertise-host"] ?? (await advertisedHost(router, serversRegisterThemselves));
+  const hostIp = options["advertise-host"] ?? (await ownAddress(router, serversRegisterThemselves));
   const registrar = new Registrar({
     connect: (onEvent) =>
       createRegistrationClient({ host: host === "0.0.0.0" ? "127.0.0.1" : host, port, token, onEvent }),
@@ -32,6 +33,18 @@ export async function connectRouter(
   });
   note("info", `registering with ${host}:${port} as ${hostIp}`);
   return { registrar, hostIp };
+}
+
+async function ownAddress(router: Address, serversRegisterThemselves: boolean): Promise<string> {
+  try {
+    return await advertisedHost(router, serversRegisterThemselves);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new LaunchProblem(
+      `--router ${router.host}:${router.port}: ${reason}; wanted --advertise-host or a router that can be reached`,
+      { cause: error },
+    );
+  }
 }
 
 /** True when the servers' own arguments make them beat over HTTP as well. */

@@ -4,6 +4,7 @@ import { type AgentOptions, agentOptions } from "./agent-options.ts";
 import { parseArguments } from "./arguments.ts";
 import { BoundedWriter } from "./bounded-writer.ts";
 import { probeHealth, scrapeLoad } from "./health.ts";
+import { LaunchProblem } from "./launch-problem.ts";
 import { createOutput } from "./output.ts";
 import { check, describeFlags, flagsOf } from "./read-options.ts";
 import { connectRouter } from "./router-link.ts";
@@ -30,7 +31,12 @@ export async function runAgent(argv: readonly string[]): Promise<number> {
       `--metrics-ports ${ports.join(",")}: Number of ports must match --servers (${ports.length} given, ${options.servers.length} wanted)`,
     );
   }
-  return serve(options);
+  try {
+    return await serve(options);
+  } catch (error) {
+    if (error instanceof LaunchProblem) return refuse(error.message);
+    throw error;
+  }
 }
 
 async function serve(options: AgentOptions): Promise<number> {

@@ -5,33 +5,32 @@ import type { FleetPlan, ServerPlan } from "./fleet-plan.ts";
 import { probeHealth, scrapeLoad } from "./health.ts";
 import { watchTerminal } from "./hang-up.ts";
 import { Keeper } from "./keeper.ts";
+import { preparing } from "./launch-problem.ts";
 import type { LaunchOptions } from "./options.ts";
 import { parentDeathTie } from "./parent-death.ts";
-import { pidFileOf, writePidFile } from "./pid-file.ts";
+import { logFolderOf, pidFileOf, writePidFile } from "./pid-file.ts";
 import { startServer } from "./process.ts";
 import { connectRouter, linkRouter, registerThemselves } from "./router-link.ts";
 import { openShow, type Show } from "./show.ts";
 import { serveStatus } from "./status.ts";
 import { Supervisor } from "./supervise.ts";
-import type { SupervisedUnit, SupervisorDeps } from "./supervisor-contract.ts";
+import type { SupervisedUnit, SupervisorDeps, SupervisorTiming } from "./supervisor-contract.ts";
 import type { UnitLimits } from "./unit.ts";
+
+/** What `--rolling-restart` sends: SIGHUP means the same, but may also come from a terminal that was closed. */
+export const ROLLING_RESTART_SIGNAL = "SIGUSR2";
 
 const TICK_MS = 50;
 const PROGRESS_MS = 15_000;
 const SWEEP_GRACE_MS = 5000;
 
-/** Resolves with the exit code. `releasePorts` is called right before the first server starts. */
+/**
+ * Resolves with the exit code. Throws a LaunchProblem before anything is started; `releasePorts` is called right before the first server
+ * starts.
+ */
 export async function runFleet(plan: FleetPlan, options: LaunchOptions, releasePorts: () => void): Promise<number> {
-  const show = openShow(
-    options,
-    plan.units.flatMap((unit) => unit.servers.map((server) => server.name)),
-  );
-  for (const note of plan.notes) show.note("info", note);
-  for (const folder of plan.folders) mkdirSync(folder, { recursive: true });
   const launchId = crypto.randomUUID();
-  const { router } = options;
-  const connection =
-    router === undefined ? null : await connectRouter({ ...options, router }, registerThemselves(plan), show.note);
+  const { show, status, connection } = await prepare(plan, options);
   const graceMs = options["grace-secs"] * 1000;
   const keeper = new Keeper({ selfCommand: selfCommand(), launchId, graceMs, note: show.note });
   releasePorts();
@@ -43,24 +42,50 @@ export async function runFleet(plan: FleetPlan, options: LaunchOptions, releaseP
     scrape: (server) => scrapeLoad(server, options["health-timeout-secs"] * 1000),
     router: connection && linkRouter(connection.registrar, connection.hostIp, launchId),
     note: show.note,
-    timing: {
-      probeMs: options["health-interval-secs"] * 1000,
-      scrapeMs: options["report-interval-secs"] * 1000,
-      drainMs: options["drain-secs"] * 1000,
-      sweepGraceMs: SWEEP_GRACE_MS,
-      progressMs: PROGRESS_MS,
-    },
+    timing: timingOf(options),
   });
-  const leaveSurroundings = appear(supervisor, options, show);
+  obeySignals(supervisor);
+  surviveOwnFaults(show);
+  const pidFile = writePidFile(pidFileOf(options));
+  if ("problem" in pidFile) show.note("warn", pidFile.problem);
+  status?.follow(() => supervisor.view());
+  show.board(() => supervisor.view());
   const ticking = setInterval(() => supervisor.tick(), TICK_MS);
   const exitCode = await supervisor.finished;
   clearInterval(ticking);
-  leaveSurroundings();
+  status?.stop();
+  if ("remove" in pidFile) pidFile.remove();
   await connection?.registrar.close();
   await keeper.dismiss();
   show.note("info", "All servers stopped.");
   await show.close();
   return exitCode;
+}
+
+/** What can fail because of the options or the host, before the first process. */
+async function prepare(plan: FleetPlan, options: LaunchOptions) {
+  const names = plan.units.flatMap((unit) => unit.servers.map((server) => server.name));
+  const show = preparing(`--log-dir ${logFolderOf(options)}`, () => openShow(options, names));
+  for (const note of plan.notes) show.note("info", note);
+  for (const folder of plan.folders) {
+    preparing(`PROMETHEUS_MULTIPROC_DIR ${folder}`, () => mkdirSync(folder, { recursive: true }));
+  }
+  const { router, "status-host": host, "status-port": port } = options;
+  const connection =
+    router === undefined ? null : await connectRouter({ ...options, router }, registerThemselves(plan), show.note);
+  const status = port === undefined ? null : preparing(`--status-port ${port}`, () => serveStatus(host, port));
+  if (status !== null) show.note("info", `status at http://${host}:${status.port}/status`);
+  return { show, status, connection };
+}
+
+function timingOf(options: LaunchOptions): SupervisorTiming {
+  return {
+    probeMs: options["health-interval-secs"] * 1000,
+    scrapeMs: options["report-interval-secs"] * 1000,
+    drainMs: options["drain-secs"] * 1000,
+    sweepGraceMs: SWEEP_GRACE_MS,
+    progressMs: PROGRESS_MS,
+  };
 }
 
 function starter(launchId: string, keeper: Keeper, show: Show): SupervisorDeps["start"] {
@@ -71,22 +96,6 @@ function starter(launchId: string, keeper: Keeper, show: Show): SupervisorDeps["
     keeper.watch(started.pid);
     void started.exited.then(() => keeper.forget(started.pid));
     return started;
-  };
-}
-
-/** Signals, pid file, status port and board. Returns how to take them away again. */
-function appear(supervisor: Supervisor, options: LaunchOptions, show: Show): () => void {
-  obeySignals(supervisor);
-  const pidFile = writePidFile(pidFileOf(options));
-  if ("problem" in pidFile) show.note("warn", pidFile.problem);
-  const view = () => supervisor.view();
-  const statusPort = options["status-port"];
-  const status = statusPort === undefined ? null : serveStatus(options["status-host"], statusPort, view);
-  if (status !== null) show.note("info", `status at http://${options["status-host"]}:${status.port}/status`);
-  show.board(view);
-  return () => {
-    if ("remove" in pidFile) pidFile.remove();
-    status?.stop();
   };
 }
 
@@ -118,6 +127,17 @@ function supervisedUnits(plan: FleetPlan, options: LaunchOptions, now: number): 
   ];
 }
 
+/** If we died of it, the keeper would end a fleet that serves. */
+function surviveOwnFaults(show: Show): void {
+  const tell = (error: unknown): void =>
+    show.note(
+      "error",
+      `fault of the launcher: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    );
+  process.on("uncaughtException", tell);
+  process.on("unhandledRejection", tell);
+}
+
 /** The first SIGTERM or SIGINT stops in order, the second at once; SIGHUP restarts one by one. */
 function obeySignals(supervisor: Supervisor): void {
   const askHangUp = watchTerminal();
@@ -129,6 +149,7 @@ function obeySignals(supervisor: Supervisor): void {
   };
   process.on("SIGTERM", end);
   process.on("SIGINT", end);
+  process.on(ROLLING_RESTART_SIGNAL, () => supervisor.rollingRestart());
   process.on("SIGHUP", () => {
     const meaning = askHangUp();
     if (meaning === "asked") supervisor.rollingRestart();

@@ -64,14 +64,14 @@ export class ServerWatch {
     this.#tokensPerSec = null;
   }
 
-  /** Asks what is due. `onHealthy` is called for every good probe of the process that was asked. */
-  look(phase: UnitState["phase"], onHealthy: () => void): void {
+  /** Asks what is due. `onProbe` is told of every probe of the process that was asked. */
+  look(phase: UnitState["phase"], onProbe: (well: boolean) => void): void {
     if (this.#process === null) return;
-    if (phase === "starting" || phase === "running") this.#probe(phase, this.#process, onHealthy);
+    if (phase === "starting" || phase === "running") this.#probe(phase, this.#process, onProbe);
     if (phase === "running" && this.plan.registration !== null) this.#scrape(this.#process);
   }
 
-  #probe(phase: "starting" | "running", process: ServerProcess, onHealthy: () => void): void {
+  #probe(phase: "starting" | "running", process: ServerProcess, onProbe: (well: boolean) => void): void {
     const { now, probe, timing } = this.#deps;
     if (this.#probing || now() < this.#probeAt) return;
     this.#probing = true;
@@ -81,7 +81,7 @@ export class ServerWatch {
       if (this.#process !== process) return;
       this.#tellProbe(well);
       this.#healthy = well;
-      if (well) onHealthy();
+      onProbe(well);
     });
   }
 

@@ -3,11 +3,14 @@ import type { ServerView } from "./supervisor-contract.ts";
 
 export interface StatusServer {
   readonly port: number;
+  /** Whom it tells of, once there is somebody. */
+  follow(view: () => readonly ServerView[]): void;
   stop(): void;
 }
 
 /** Throws when the port is taken. */
-export function serveStatus(host: string, port: number, view: () => readonly ServerView[]): StatusServer {
+export function serveStatus(host: string, port: number): StatusServer {
+  let view = nothing;
   const server = Bun.serve({
     hostname: host,
     port,
@@ -23,7 +26,15 @@ export function serveStatus(host: string, port: number, view: () => readonly Ser
     fetch: () => new Response("404 page not found\n", { status: 404 }),
     error: () => new Response("500 internal error\n", { status: 500 }),
   });
-  return { port: server.port ?? port, stop: () => void server.stop(true) };
+  return {
+    port: server.port ?? port,
+    follow: (followed) => (view = followed),
+    stop: () => void server.stop(true),
+  };
+}
+
+function nothing(): readonly ServerView[] {
+  return [];
 }
 
 function statusOf(server: ServerView): Readonly<Record<string, unknown>> {

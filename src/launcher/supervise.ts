@@ -32,7 +32,10 @@ export class Supervisor {
     this.#members = units.map((supervised) => ({
       supervised,
       servers: supervised.plan.servers.map((plan) => new ServerWatch(plan, deps)),
-      unit: createUnit(supervised.plan.servers.length, supervised.startAt),
+      unit: createUnit(
+        supervised.plan.servers.map((plan) => plan.name),
+        supervised.startAt,
+      ),
       progressAt: Infinity,
     }));
   }
@@ -47,7 +50,9 @@ export class Supervisor {
       this.#send(member, { kind: "tick" });
       this.#showProgress(member);
       for (const [server, watch] of member.servers.entries()) {
-        watch.look(member.unit.state.phase, () => this.#send(member, { kind: "healthy", server }));
+        watch.look(member.unit.state.phase, (well) =>
+          this.#send(member, { kind: well ? "healthy" : "unhealthy", server }),
+        );
       }
     }
     this.#announce();
@@ -86,7 +91,7 @@ export class Supervisor {
         unit: supervised.plan.name,
         phase: unit.state.phase,
         healthy: watch.healthy,
-        registered: this.#deps.router?.isRegistered(watch.plan) ?? null,
+        registered: watch.plan.registration && (this.#deps.router?.isRegistered(watch.plan) ?? null),
         pid: watch.process?.pid ?? null,
         port: watch.plan.port,
         upMs: watch.upMs,
@@ -103,9 +108,13 @@ export class Supervisor {
     this.#queue.push({ member, event });
     if (this.#pumping) return;
     this.#pumping = true;
-    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift())
-      this.#take(next.member, next.event);
-    this.#pumping = false;
+    try {
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+        this.#take(next.member, next.event);
+      }
+    } finally {
+      this.#pumping = false;
+    }
   }
 
   #take(member: Member, event: UnitEvent): void {
@@ -181,7 +190,10 @@ export class Supervisor {
   #announce(): void {
     if (this.#announced || !this.#members.every((member) => member.unit.state.phase === "running")) return;
     this.#announced = true;
-    const count = this.#members.reduce((sum, member) => sum + member.servers.length, 0);
+    const count = this.#members.reduce(
+      (sum, { supervised, servers }) => sum + (supervised.front ? 0 : servers.length),
+      0,
+    );
     this.#deps.note("info", `fleet is up, ${count} servers`);
   }
 
@@ -229,12 +241,12 @@ export class Supervisor {
   }
 
   #showProgress(member: Member): void {
-    const { state, size } = member.unit;
+    const { state, names } = member.unit;
     const now = this.#deps.now();
     if (state.phase !== "starting" || now < member.progressAt) return;
     member.progressAt = now + this.#deps.timing.progressMs;
-    const missing = member.servers.filter((_, index) => !state.healthy.has(index)).map((watch) => watch.plan.name);
-    const head = `${member.supervised.plan.name}: ${state.healthy.size} of ${size} healthy`;
+    const missing = names.filter((_, index) => !state.healthy.has(index));
+    const head = `${member.supervised.plan.name}: ${state.healthy.size} of ${names.length} healthy`;
     const sinceSecs = Math.round((now - state.since) / 1000);
     this.#deps.note("info", `${head} after ${sinceSecs} s; waiting for ${missing.join(", ")}`);
   }

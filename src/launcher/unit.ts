@@ -26,18 +26,31 @@ export interface UnitLimits {
 /** What follows a stop. */
 type Next = { readonly kind: "restart"; readonly afterMs: number } | { readonly kind: "stop" | "fail" };
 
+interface ProbeRecord {
+  /** When the server last answered well. */
+  readonly goodAt: number;
+  /** Bad probes since then. */
+  readonly misses: number;
+}
+
+/**
+ * So many bad probes must stand behind a hang, besides the time: when the launcher itself was held up, the probe that was under way is bad
+ * and the time long, and neither is the server's fault.
+ */
+const HANG_MISSES = 2;
+
 export type UnitState =
   | { readonly phase: "waiting"; readonly until: number }
   | { readonly phase: "starting"; readonly since: number; readonly healthy: ReadonlySet<number> }
-  /** `goodAt`: when each server last answered its probe well. */
-  | { readonly phase: "running"; readonly since: number; readonly goodAt: readonly number[] }
+  | { readonly phase: "running"; readonly since: number; readonly probes: readonly ProbeRecord[] }
   | { readonly phase: "draining"; readonly since: number; readonly next: Next }
   | { readonly phase: "stopping"; readonly since: number; readonly killed: boolean; readonly next: Next }
   | { readonly phase: "stopped" }
   | { readonly phase: "failed" };
 
 export interface Unit {
-  readonly size: number;
+  /** Of its servers; events name them by index. */
+  readonly names: readonly string[];
   readonly state: UnitState;
   /** Servers of which a process may still be there. */
   readonly present: ReadonlySet<number>;
@@ -50,7 +63,7 @@ export interface Unit {
 
 export type UnitEvent =
   | { readonly kind: "tick" }
-  | { readonly kind: "healthy"; readonly server: number }
+  | { readonly kind: "healthy" | "unhealthy"; readonly server: number }
   | { readonly kind: "exited"; readonly server: number; readonly how: string }
   /** Nothing of its process tree is left. */
   | { readonly kind: "gone"; readonly server: number }
@@ -65,9 +78,9 @@ export interface UnitStep {
   readonly effects: readonly UnitEffect[];
 }
 
-export function createUnit(size: number, startAt: number): Unit {
+export function createUnit(names: readonly string[], startAt: number): Unit {
   const state: UnitState = { phase: "waiting", until: startAt };
-  return { size, state, present: new Set(), crashes: [], restarts: 0, reason: "" };
+  return { names, state, present: new Set(), crashes: [], restarts: 0, reason: "" };
 }
 
 export function stepUnit(unit: Unit, event: UnitEvent, now: number, limits: UnitLimits): UnitStep {
@@ -76,6 +89,8 @@ export function stepUnit(unit: Unit, event: UnitEvent, now: number, limits: Unit
       return tick(unit, now, limits);
     case "healthy":
       return healthy(unit, event.server, now);
+    case "unhealthy":
+      return unhealthy(unit, event.server, now, limits);
     case "exited":
       return exited(unit, event, now, limits);
     case "gone":
@@ -95,16 +110,12 @@ export function stepUnit(unit: Unit, event: UnitEvent, now: number, limits: Unit
 function tick(unit: Unit, now: number, limits: UnitLimits): UnitStep {
   const { state } = unit;
   if (state.phase === "waiting" && now >= state.until) {
-    const servers = new Set(Array.from({ length: unit.size }, (_, server) => server));
+    const servers = new Set(unit.names.keys());
     return move({ ...unit, present: servers }, { phase: "starting", since: now, healthy: new Set() }, ["start"]);
   }
   if (state.phase === "starting" && now - state.since >= limits.startLimitMs) {
-    return crash(unit, `not healthy within ${limits.startLimitMs / 1000} s`, now, limits);
-  }
-  if (state.phase === "running") {
-    const hung = state.goodAt.findIndex((at) => now - at >= limits.hangLimitMs);
-    if (hung >= 0)
-      return crash(unit, `server ${hung} hangs: no good probe for ${limits.hangLimitMs / 1000} s`, now, limits);
+    const missing = unit.names.filter((_, server) => !state.healthy.has(server));
+    return crash(unit, `${missing.join(", ")} not healthy within ${limits.startLimitMs / 1000} s`, now, limits);
   }
   if (state.phase === "draining" && now - state.since >= limits.drainMs)
     return halt(unit, state.next, now, ["terminate"]);
@@ -116,18 +127,27 @@ function tick(unit: Unit, now: number, limits: UnitLimits): UnitStep {
 
 function healthy(unit: Unit, server: number, now: number): UnitStep {
   const { state } = unit;
-  if (state.phase === "running") {
-    return move(unit, { ...state, goodAt: state.goodAt.map((at, index) => (index === server ? now : at)) }, []);
-  }
+  const good: ProbeRecord = { goodAt: now, misses: 0 };
+  if (state.phase === "running") return move(unit, { ...state, probes: state.probes.with(server, good) }, []);
   if (state.phase !== "starting") return same(unit);
   const well = new Set([...state.healthy, server]);
-  if (well.size < unit.size) return move(unit, { ...state, healthy: well }, []);
-  return move(unit, { phase: "running", since: now, goodAt: Array.from({ length: unit.size }, () => now) }, [
-    "register",
-  ]);
+  if (well.size < unit.names.length) return move(unit, { ...state, healthy: well }, []);
+  const probes = unit.names.map(() => good);
+  return move(unit, { phase: "running", since: now, probes }, ["register"]);
 }
 
-/** Unasked: a crash, whatever the status, since FastDeploy exits with 0 when loading failed (spec/fastdeploy-engine.md §3.1). */
+function unhealthy(unit: Unit, server: number, now: number, limits: UnitLimits): UnitStep {
+  const { state } = unit;
+  const record = state.phase === "running" ? state.probes[server] : undefined;
+  if (state.phase !== "running" || record === undefined) return same(unit);
+  const misses = record.misses + 1;
+  if (misses >= HANG_MISSES && now - record.goodAt >= limits.hangLimitMs) {
+    return crash(unit, `${unit.names[server]} hangs: no good probe for ${limits.hangLimitMs / 1000} s`, now, limits);
+  }
+  return move(unit, { ...state, probes: state.probes.with(server, { ...record, misses }) }, []);
+}
+
+/** Unasked: a crash, whatever the status, since FastDeploy exits with 0 when loading failed. */
 function exited(
   unit: Unit,
   event: { readonly server: number; readonly how: string },
@@ -136,7 +156,7 @@ function exited(
 ): UnitStep {
   const { state } = unit;
   if (state.phase === "starting" || state.phase === "running") {
-    return crash(unit, `server ${event.server} ${event.how}`, now, limits);
+    return crash(unit, `${unit.names[event.server]} ${event.how}`, now, limits);
   }
   if (state.phase === "draining") return halt(unit, state.next, now, ["terminate"]);
   return same(unit);

@@ -33,7 +33,7 @@ export async function attempt(
   record.responseBytes = 0;
   try {
     record.forwardedAt = proxy.now();
-    const forwarded = await forward(proxy.upstream, client, { instance, path: client.path, body });
+    const forwarded = await forward(proxy.upstream, client, { instance, path: record.endpoint, body });
     if (forwarded.kind === "answered") record.status = forwarded.answer.head.status;
     const result =
       forwarded.kind === "answered" ? await relay(forwarded.answer, client, { assignment, record, proxy }) : forwarded;
@@ -51,7 +51,7 @@ export async function attempt(
         proxy.recorder.upstreamFailed(instance.id, result.failure.kind);
         if (!client.started) {
           const attempts = [record.attempts, proxy.limits.retries + 1] as const;
-          record.lines?.attemptFailed(`${instance.id}${client.path}`, goFailureText(result.failure), attempts);
+          record.lines?.attemptFailed(`${instance.id}${record.endpoint}`, goFailureText(result.failure), attempts);
           return result.failure;
         }
         record.error = "upstream_cut";

@@ -18,8 +18,8 @@ export interface ProxyContext {
   /** Milliseconds on a monotonic clock. */
   readonly now: () => number;
   readonly random: () => number;
-  /** Makes the log of one request; absent when its lines are not wanted. */
-  readonly requestLines?: () => RequestLines;
+  /** Makes the log of one request; null when its lines are not wanted. */
+  readonly requestLines?: () => RequestLines | null;
   /** Answers the routes that no instance serves. Rejects with RouterError. */
   readonly answerLocally: (client: Downstream, route: Route) => Promise<void>;
 }

@@ -12,7 +12,7 @@ import { describe } from "./describe.ts";
 import type { Downstream } from "./downstream.ts";
 import { newRecord, type RequestRecord } from "./record.ts";
 import { beginLines, countsOf, logError, nameRequest } from "./request-log.ts";
-import { respondError } from "./respond.ts";
+import { redirect, respondError } from "./respond.ts";
 import { refusalError, upstreamError } from "./router-error.ts";
 import { findRoute } from "./routes.ts";
 import { inferByPair } from "./splitwise/infer-by-pair.ts";
@@ -23,7 +23,9 @@ export async function handle(client: Downstream, proxy: ProxyContext): Promise<v
   try {
     checkRequest(client);
     const route = findRoute(client.method, client.path);
-    if (route.kind === "inference") await (proxy.splitwise ? inferByPair : infer)(client, proxy, record);
+    record.endpoint = route.path;
+    if (route.kind === "redirect") redirect(client, route.path);
+    else if (route.kind === "inference") await (proxy.splitwise ? inferByPair : infer)(client, proxy, record);
     else await proxy.answerLocally(client, route);
   } catch (error) {
     const known = error instanceof RouterError ? error : new RouterError("internal", "", error);

@@ -3,6 +3,7 @@ import type { Instance, InstanceId } from "../fleet/instance.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { RequestLines, RequestTags } from "../log/request-lines.ts";
 import type { HeaderList } from "../upstream/response-head.ts";
+import { clientIpOf } from "./client-ip.ts";
 import type { Downstream } from "./downstream.ts";
 import type { StreamFault } from "./outcome.ts";
 
@@ -11,7 +12,10 @@ export interface RequestRecord {
   readonly method: string;
   readonly path: string;
   readonly query: string;
-  readonly peer: string;
+  /** Address of the client, as far as proxies in between tell it. */
+  readonly clientIp: string;
+  /** Path of the route: `path` without odd spellings. Empty when there is no route. */
+  endpoint: string;
   readonly startedAt: number;
   /** The body had arrived. */
   bodyAt: number;
@@ -44,7 +48,8 @@ export function newRecord(client: Downstream, now: number): RequestRecord {
     method: client.method,
     path: client.path,
     query: client.query,
-    peer: client.peer,
+    clientIp: clientIpOf(client),
+    endpoint: "",
     startedAt: now,
     bodyAt: 0,
     instance: null,

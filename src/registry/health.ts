@@ -21,8 +21,8 @@ export interface ProbeJob {
 
 export class Prober {
   readonly #probe: Probe;
-  readonly #path: string;
-  readonly #timeoutMs: number;
+  #path: string;
+  #timeoutMs: number;
   readonly #queued: Record<Lane, ProbeJob[]> = { "in-service": [], waiting: [] };
   readonly #running: Record<Lane, number> = { "in-service": 0, waiting: 0 };
   /** Queued or running. */
@@ -33,6 +33,12 @@ export class Prober {
 
   constructor(probe: Probe, path: string, timeoutMs: number) {
     this.#probe = probe;
+    this.#path = path;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** For probes that begin from now on. */
+  configure(path: string, timeoutMs: number): void {
     this.#path = path;
     this.#timeoutMs = timeoutMs;
   }

@@ -41,6 +41,10 @@ export interface RegistryService {
   /** Resolves when register.yaml has been tried and the registration port is open. Rejects when that port was asked for and is busy. */
   start(): Promise<void>;
   stop(): Promise<void>;
+  /** Options that are looked at anew for each probe, rule and admission; those that a restart wants are left alone. */
+  configure(options: RegistryOptions): void;
+  /** What is wrong with register.yaml, each with its place; empty when `reload` would take all of it. */
+  checkRegisterFile(): Promise<readonly string[]>;
   /** Reads register.yaml again. */
   reload(): Promise<void>;
   handle(request: ControlRequest): Promise<ControlReply>;
@@ -68,7 +72,7 @@ export function createRegistry(options: RegistryOptions, surroundings: RegistryS
 
 class Service implements RegistryService {
   readonly #options: RegistryOptions;
-  readonly #settings: RegistrySettings;
+  #settings: RegistrySettings;
   readonly #surroundings: RegistrySurroundings;
   readonly #log: RegistryLog;
   readonly #now: () => number;
@@ -124,11 +128,17 @@ class Service implements RegistryService {
       log: this.#log,
       now: this.#now,
     });
-    this.#every(TICK_MS, () => {
-      this.#apply({ kind: "tick" });
-      this.#tcp?.tick();
-    });
-    this.#every(this.#settings.probeIntervalMs, () => this.#probeAll());
+    this.#every(
+      () => TICK_MS,
+      () => {
+        this.#apply({ kind: "tick" });
+        this.#tcp?.tick();
+      },
+    );
+    this.#every(
+      () => this.#settings.probeIntervalMs,
+      () => this.#probeAll(),
+    );
   }
 
   async stop(): Promise<void> {
@@ -139,6 +149,16 @@ class Service implements RegistryService {
     this.#publisher.stop();
     for (const id of this.#waiting.keys()) this.#settle(id, false);
     await this.#static.stop();
+  }
+
+  configure(options: RegistryOptions): void {
+    this.#settings = settingsOf(options);
+    this.#state = { ...this.#state, rules: this.#settings.rules };
+    this.#prober.configure(this.#settings.probePath, this.#settings.probeTimeoutMs);
+  }
+
+  checkRegisterFile(): Promise<readonly string[]> {
+    return this.#static.check();
   }
 
   reload(): Promise<void> {
@@ -258,8 +278,8 @@ class Service implements RegistryService {
     return { splitwise, addresses: { ...this.#settings.addresses, own: { addresses: this.#ownAddresses, ports } } };
   }
 
-  #every(periodMs: number, action: () => void): void {
-    const stopClock = this.#timers.after(periodMs, () => {
+  #every(periodMs: () => number, action: () => void): void {
+    const stopClock = this.#timers.after(periodMs(), () => {
       this.#stopClocks.delete(stopClock);
       this.#every(periodMs, action);
       action();

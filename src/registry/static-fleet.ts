@@ -53,6 +53,24 @@ export class StaticFleet {
     }
   }
 
+  /** What is wrong with register.yaml, each with its place. */
+  async check(): Promise<readonly string[]> {
+    if (this.#registerPath === "") return [];
+    const path = this.#registerPath;
+    let text: string;
+    try {
+      text = await Bun.file(resolve(path)).text();
+    } catch (error) {
+      return [`${path}: ${textOf(error)}`];
+    }
+    const file = parseRegisterFile(text);
+    if (!file.ok) return [`${path}: ${file.problem}`];
+    const problems = await Promise.all(file.entries.map((entry) => this.#refusal(entry)));
+    return problems.flatMap((problem, i) =>
+      problem === null ? [] : [`${path}:${file.entries[i]?.position}: instances[${i}]: ${problem}`],
+    );
+  }
+
   /** Reads register.yaml: adds what is new, changes what differs, drops what is named no more. Resolves when the new ones are probed. */
   async load(): Promise<void> {
     if (this.#registerPath === "") return;
@@ -103,6 +121,13 @@ export class StaticFleet {
       .catch((error: unknown) =>
         this.#deps.log.error(`Failed to write saved table ${this.#tablePath}: ${textOf(error)}`),
       );
+  }
+
+  /** Null when the entry would be admitted. */
+  async #refusal({ parsed }: FileEntry): Promise<string | null> {
+    if (!parsed.ok) return parsed.problem;
+    const admission = await this.#deps.admit(parsed.draft);
+    return admission.ok ? null : admission.problem;
   }
 
   /** Null when the entry cannot be an instance; one that is only unhealthy stays listed and is probed on. */

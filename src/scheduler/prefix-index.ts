@@ -24,7 +24,8 @@ interface Block {
 }
 
 export class PrefixIndex implements Prefixes {
-  readonly #limits: PrefixLimits;
+  readonly #maxBlocks: number;
+  evictAfterMs: number;
   /** Oldest insertion first. */
   readonly #blocks = new Map<number, Block>();
   /** An instance that restarts gets a new number: what its old one held is gone. */
@@ -35,7 +36,8 @@ export class PrefixIndex implements Prefixes {
   isShared = false;
 
   constructor(limits: PrefixLimits) {
-    this.#limits = limits;
+    this.#maxBlocks = limits.maxBlocks;
+    this.evictAfterMs = limits.evictAfterMs;
   }
 
   get size(): number {
@@ -113,7 +115,7 @@ export class PrefixIndex implements Prefixes {
 
   #touched(hash: number, now: number): Block {
     const known = this.#blocks.get(hash);
-    if (known !== undefined && now - known.insertedAt < this.#limits.evictAfterMs * TOUCH_SHARE) return known;
+    if (known !== undefined && now - known.insertedAt < this.evictAfterMs * TOUCH_SHARE) return known;
     const block: Block = known ?? { holders: [], insertedAt: now };
     block.insertedAt = now;
     this.#blocks.delete(hash);
@@ -122,9 +124,8 @@ export class PrefixIndex implements Prefixes {
   }
 
   #evict(now: number): void {
-    const { maxBlocks, evictAfterMs } = this.#limits;
     for (const [hash, { insertedAt }] of this.#blocks) {
-      if (this.#blocks.size <= maxBlocks && now - insertedAt < evictAfterMs) return;
+      if (this.#blocks.size <= this.#maxBlocks && now - insertedAt < this.evictAfterMs) return;
       this.#blocks.delete(hash);
     }
   }

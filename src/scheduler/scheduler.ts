@@ -43,8 +43,9 @@ export interface InstanceLoadView {
 
 export class Scheduler implements Dispatcher {
   readonly #name: string;
-  readonly #options: SchedulerOptions;
-  readonly #policies: Readonly<Record<Role, Policy>>;
+  readonly #random: Random;
+  #options: SchedulerOptions;
+  #policies: Readonly<Record<Role, Policy>>;
   readonly #peers = new Peers();
   readonly #prefixes: PrefixIndex;
   readonly #dispatchers: DispatcherView & { index: number; count: number };
@@ -65,20 +66,18 @@ export class Scheduler implements Dispatcher {
 
   constructor({ name, options, random }: SchedulerContext) {
     this.#name = name;
+    this.#random = random;
     this.#options = options;
     this.#dispatchers = { index: 0, count: 1, digestAgeMs: (now) => this.#peers.meanAgeMs(now) };
-    const evictionMins = options["eviction-duration-mins"];
-    this.#prefixes = new PrefixIndex({
-      maxBlocks: MAX_PREFIX_BLOCKS,
-      evictAfterMs: evictionMins < 0 ? Infinity : evictionMins * 60_000,
-    });
-    const dispatchers = this.#dispatchers;
-    const context: PolicyContext = { random, settings: options, dispatchers, prefixes: this.#prefixes };
-    this.#policies = {
-      mixed: findPolicy(policyName(options, "mixed")).create(context),
-      prefill: findPolicy(policyName(options, "prefill")).create(context),
-      decode: findPolicy(policyName(options, "decode")).create(context),
-    };
+    this.#prefixes = new PrefixIndex({ maxBlocks: MAX_PREFIX_BLOCKS, evictAfterMs: evictAfterMs(options) });
+    this.#policies = this.#createPolicies();
+  }
+
+  /** Changed options, for requests that come from now on. Counts and known prefixes stay. */
+  configure(options: SchedulerOptions): void {
+    this.#options = options;
+    this.#policies = this.#createPolicies();
+    this.#prefixes.evictAfterMs = evictAfterMs(options);
   }
 
   /** How many dispatchers share the fleet, and which of them (from 0) this one is. */
@@ -170,6 +169,17 @@ export class Scheduler implements Dispatcher {
     }));
   }
 
+  #createPolicies(): Readonly<Record<Role, Policy>> {
+    const context: PolicyContext = {
+      random: this.#random,
+      settings: this.#options,
+      dispatchers: this.#dispatchers,
+      prefixes: this.#prefixes,
+    };
+    const create = (role: Role): Policy => findPolicy(policyName(this.#options, role)).create(context);
+    return { mixed: create("mixed"), prefill: create("prefill"), decode: create("decode") };
+  }
+
   #account(member: FleetMember): LoadAccount {
     const { id, model, role } = member.instance;
     const known = this.#accounts.get(id);
@@ -227,6 +237,11 @@ export class Scheduler implements Dispatcher {
 
 function policyName(options: SchedulerOptions, role: Role): PolicyName {
   return role === "mixed" ? options.policy : options[`${role}-policy`];
+}
+
+function evictAfterMs(options: SchedulerOptions): number {
+  const minutes = options["eviction-duration-mins"];
+  return minutes < 0 ? Infinity : minutes * 60_000;
 }
 
 function refuse(refusal: Refusal): AssignResult {

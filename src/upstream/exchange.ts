@@ -58,6 +58,7 @@ export class Exchange implements ConnectionUser {
   readonly #host: ExchangeHost;
   readonly #request: UpstreamRequest;
   readonly #listener: AnswerListener;
+  readonly #clocks: Clocks;
   readonly #reader = new ResponseReader();
   #connection: Connection | null = null;
   #phase: Phase = "connecting";
@@ -70,6 +71,7 @@ export class Exchange implements ConnectionUser {
     this.#host = host;
     this.#request = request;
     this.#listener = listener;
+    this.#clocks = host.clocks;
     this.#startedAt = host.now();
     this.#movedAt = this.#startedAt;
   }
@@ -103,7 +105,7 @@ export class Exchange implements ConnectionUser {
 
   /** Fails the exchange when one of its clocks has run out. Called by the client's sweep. */
   checkClocks(now: number): void {
-    const { connectTimeoutMs, firstByteTimeoutMs, idleTimeoutMs, totalTimeoutMs } = this.#host.clocks;
+    const { connectTimeoutMs, firstByteTimeoutMs, idleTimeoutMs, totalTimeoutMs } = this.#clocks;
     const still = now - this.#movedAt;
     if (ranOut(now - this.#startedAt, totalTimeoutMs)) {
       this.#fail({ kind: "total-timeout", timeoutMs: totalTimeoutMs });
@@ -181,7 +183,8 @@ export class Exchange implements ConnectionUser {
     if (this.#phase === "ended" || connection === null) return;
     this.#finish();
     // An instance that answers before it has read the request may never read the rest.
-    if (this.#reader.reusable && !connection.isSending) this.#host.pool(this.#request.origin).put(connection, this.#host.now());
+    if (this.#reader.reusable && !connection.isSending)
+      this.#host.pool(this.#request.origin).put(connection, this.#host.now());
     else connection.destroy();
     this.#listener.onEnd();
   }

@@ -2,7 +2,7 @@
 import type { InstanceLoad, LoadDigest } from "../fleet/digest.ts";
 import type { InstanceId } from "../fleet/instance.ts";
 import { NO_METRICS, type MetricData } from "../metrics/metric-set.ts";
-import type { FromWorker, InstanceFigures, ToWorker } from "./messages.ts";
+import type { FromWorker, InstanceFigures, LiveOptions, ToWorker } from "./messages.ts";
 
 export interface ThreadEvents {
   /** All messages that the thread object does not keep for itself. */
@@ -16,12 +16,12 @@ export class PoolThread {
   readonly generation: number;
   /** Name of its dispatcher: never used again by another thread. */
   readonly name: string;
-  readonly startedAt = performance.now();
   readonly #worker: Worker;
   readonly #listening = Promise.withResolvers<number>();
   readonly #drained = Promise.withResolvers<void>();
   readonly #loads = new Map<InstanceId, InstanceLoad>();
   #collected = Promise.withResolvers<void>();
+  #configured = Promise.withResolvers<void>();
   #unansweredPings = 0;
   #lastError = "";
   isListening = false;
@@ -50,6 +50,7 @@ export class PoolThread {
       // A thread that is gone holds up nobody.
       this.#drained.resolve();
       this.#collected.resolve();
+      this.#configured.resolve();
       this.#listening.reject(
         new Error(`worker thread ended before it listened${this.#lastError && `: ${this.#lastError}`}`),
       );
@@ -97,6 +98,20 @@ export class PoolThread {
     return this.#collected.promise;
   }
 
+  /** Its requests are gone, and its counts are the pool's now. */
+  forget(): void {
+    this.metrics = NO_METRICS;
+    this.instances = [];
+    this.#loads.clear();
+  }
+
+  /** Resolves when the thread has taken the options over, or has ended. */
+  configure(options: LiveOptions): Promise<void> {
+    this.#configured = Promise.withResolvers<void>();
+    this.send({ kind: "configure", options });
+    return this.#configured.promise;
+  }
+
   terminate(): void {
     this.#worker.terminate();
   }
@@ -122,6 +137,9 @@ export class PoolThread {
         return false;
       case "drained":
         this.#drained.resolve();
+        return true;
+      case "configured":
+        this.#configured.resolve();
         return true;
       case "pong":
         return true;

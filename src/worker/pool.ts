@@ -5,9 +5,10 @@
 import type { ControlReply, ControlRequest } from "../fleet/control.ts";
 import type { InstanceId } from "../fleet/instance.ts";
 import { EMPTY_SNAPSHOT, type FleetSnapshot } from "../fleet/snapshot.ts";
+import { METRICS } from "../metrics/catalog.ts";
 import { addMetrics, hasLabelValue, NO_METRICS, type MetricData } from "../metrics/metric-set.ts";
 import { Departures } from "./departures.ts";
-import type { CutScope, FromWorker, InstanceFigures, WorkerSettings } from "./messages.ts";
+import type { CutScope, FromWorker, InstanceFigures, LiveOptions, WorkerSettings } from "./messages.ts";
 import { PoolThread } from "./pool-thread.ts";
 
 export interface PoolEvents {
@@ -35,17 +36,28 @@ export interface PoolFigures {
   readonly oldestDigestMs: number;
 }
 
+/** For the status line: by what the threads told last. */
+export interface PoolTotals {
+  /** Inference requests that ended since the start. */
+  readonly requests: number;
+  readonly inFlight: number;
+  readonly serving: number;
+  readonly workers: number;
+}
+
 /** How long a scrape waits for the threads; those that are late count with their last figures. */
 const COLLECT_MS = 250;
 const WATCH_MS = 500;
+/** A thread that leaves fewer pings unanswered is well. */
+const LATE_PINGS = 4;
 /** A thread that leaves so many pings unanswered hangs in an endless loop. */
 const HUNG_PINGS = 10;
-/** A thread that lived shorter is not started again at once, lest a fault at start-up spins. */
+/** A second crash within this time is not answered at once, lest a fault at start-up spins. */
 const STABLE_MS = 10_000;
 const RESTART_DELAY_MS = 500;
 
 export class WorkerPool {
-  readonly #settings: PoolSettings;
+  #settings: PoolSettings;
   readonly #events: PoolEvents;
   readonly #threads: PoolThread[] = [];
   #port: number;
@@ -54,6 +66,7 @@ export class WorkerPool {
   #endedMetrics: MetricData = NO_METRICS;
   readonly #departures = new Departures();
   #restarts = 0;
+  #crashedAt = -Infinity;
   #generation = 0;
   #stopping = false;
   #watch: Timer | null = null;
@@ -91,6 +104,30 @@ export class WorkerPool {
     return total;
   }
 
+  totals(): PoolTotals {
+    const data = this.#threads.reduce((sum, thread) => addMetrics(sum, thread.metrics), this.#endedMetrics);
+    const ended = data.histograms.get(METRICS.requestDuration.name)?.counts ?? [];
+    return {
+      requests: ended.reduce((sum, count) => sum + count, 0),
+      inFlight: this.inFlight()
+        .values()
+        .reduce((sum, count) => sum + count, 0),
+      serving: this.#threads.filter((thread) => thread.isListening).length,
+      workers: this.#settings.workers,
+    };
+  }
+
+  /** Whether every thread serves and was heard of lately: the systemd watchdog hangs on it. */
+  get answers(): boolean {
+    return this.#threads.every((thread) => thread.isListening && thread.unansweredPings < LATE_PINGS);
+  }
+
+  /** Hands changed options to all threads; resolves when every one has them. Requests under way keep what they began with. */
+  async configure(options: LiveOptions): Promise<void> {
+    this.#settings = { ...this.#settings, ...options };
+    await Promise.all(this.#threads.map((thread) => thread.configure(options)));
+  }
+
   async figures(): Promise<PoolFigures> {
     const fresh = this.#living.map((thread) => thread.collect());
     await Promise.race([Promise.all(fresh), Bun.sleep(COLLECT_MS)]);
@@ -109,10 +146,10 @@ export class WorkerPool {
     this.#threads.toSorted((a, b) => a.generation - b.generation)[0]?.terminate();
   }
 
-  /** No new connections; resolves when nothing runs any more, or after `limitMs`. */
-  async drain(limitMs: number): Promise<boolean> {
+  /** No new connections once clients had `noticeMs` to learn of it; resolves when nothing runs any more, or after `limitMs`. */
+  async drain(limitMs: number, noticeMs = 0): Promise<boolean> {
     this.#stopping = true;
-    for (const thread of this.#threads) thread.send({ kind: "drain" });
+    for (const thread of this.#threads) thread.send({ kind: "drain", noticeMs });
     const all = Promise.all(this.#threads.map((thread) => thread.drained)).then(() => true);
     return Promise.race([all, Bun.sleep(limitMs).then(() => false)]);
   }
@@ -175,6 +212,7 @@ export class WorkerPool {
       case "cannot-listen":
       case "metrics":
       case "drained":
+      case "configured":
       case "pong":
         return;
     }
@@ -199,12 +237,14 @@ export class WorkerPool {
   /** The thread took its own requests with it; the others learn that its load is gone. */
   #restart(thread: PoolThread, reason: string): void {
     this.#endedMetrics = addMetrics(this.#endedMetrics, thread.metrics);
+    thread.forget();
     // One that never listened fails the start as a whole.
     if (this.#stopping || (this.#watch === null && !thread.hasListened)) return;
     for (const other of this.#threads) if (other !== thread) other.send({ kind: "withdraw", dispatcher: thread.name });
     this.#restarts++;
-    const livedMs = performance.now() - thread.startedAt;
-    const delayMs = livedMs > STABLE_MS ? 0 : RESTART_DELAY_MS;
+    const now = performance.now();
+    const delayMs = now - this.#crashedAt > STABLE_MS ? 0 : RESTART_DELAY_MS;
+    this.#crashedAt = now;
     this.#events.error(`Worker thread ${thread.name} ended (${reason}), starting it again`);
     setTimeout(() => {
       if (this.#stopping) return;

@@ -1,6 +1,6 @@
 /** Counts what the requests of a thread leave behind and writes their access lines. The thread's timers pass both on to the main thread. */
 import { accessLine } from "../log/access-line.ts";
-import { tagText } from "../log/request-lines.ts";
+import { RequestLines, tagText } from "../log/request-lines.ts";
 import type { LogOptions } from "../log/options.ts";
 import { METRICS, type MetricDefinition } from "../metrics/catalog.ts";
 import { Histogram } from "../metrics/histogram.ts";
@@ -23,7 +23,7 @@ export interface RecorderOptions {
 
 export class ThreadRecorder implements Recorder {
   readonly #options: RecorderOptions;
-  readonly #accessLines: boolean;
+  #log: LogOptions;
   readonly #counters = new Map<string, number>();
   readonly #timeToFirstToken = new Histogram(METRICS.timeToFirstToken.bounds);
   readonly #interToken = new Histogram(METRICS.interToken.bounds);
@@ -33,8 +33,11 @@ export class ThreadRecorder implements Recorder {
 
   constructor(options: RecorderOptions) {
     this.#options = options;
-    const { access, level } = options.log;
-    this.#accessLines = access && (level === "debug" || level === "info");
+    this.#log = options.log;
+  }
+
+  configure(log: LogOptions): void {
+    this.#log = log;
   }
 
   interToken(ms: number): void {
@@ -55,12 +58,13 @@ export class ThreadRecorder implements Recorder {
   }
 
   finish(record: RequestRecord, now: number): void {
-    const endpoint = endpointLabel(record.path);
+    const endpoint = endpointLabel(record.endpoint);
     const status = String(record.status);
     this.#count(METRICS.httpRequests, [endpoint, methodLabel(record.method), status]);
     if (record.error !== null) this.#count(METRICS.requestErrors, [record.error]);
-    if (INFERENCE.has(record.path)) this.#finishInference(record, status, now);
-    if (this.#accessLines) this.#writeLine(record, now);
+    if (INFERENCE.has(record.endpoint)) this.#finishInference(record, status, now);
+    const { access, level } = this.#log;
+    if (access && (level === "debug" || level === "info")) this.#writeLine(record, now);
   }
 
   /** The figures since the start of the thread. `connectionsOpened` is counted by the HTTP client. */
@@ -77,8 +81,15 @@ export class ThreadRecorder implements Recorder {
     };
   }
 
-  /** A ready-made line of a request. */
-  addLine(line: string): void {
+  /** Takes the lines of one request. Null: the options of the log want none. */
+  requestLines(): RequestLines | null {
+    const { format, level } = this.#log;
+    if (format !== "go" || !this.#log["request-lines"]) return null;
+    const info = level === "debug" || level === "info";
+    return new RequestLines({ add: (line) => this.#addLine(line), info, nowMs: Date.now });
+  }
+
+  #addLine(line: string): void {
     if (this.#lines.length <= MAX_LINES_BYTES) this.#lines += line;
     else this.#count(METRICS.logDropped, []);
   }
@@ -112,24 +123,26 @@ export class ThreadRecorder implements Recorder {
   }
 
   #writeLine(record: RequestRecord, now: number): void {
-    this.addLine(accessLine(this.#options.log.format, {
-      method: record.method,
-      target: record.query === "" ? record.path : `${record.path}?${record.query}`,
-      status: record.status,
-      durationMs: now - record.startedAt,
-      clientIp: record.peer,
-      tags: record.tags === null ? "" : tagText(record.tags),
-      fields: {
-        instance: record.instance?.id,
-        attempts: record.attempts,
-        stream: record.stream,
-        ttftMs: record.firstByteAt > 0 ? record.firstByteAt - record.startedAt : undefined,
-        requestBytes: record.requestBytes,
-        responseBytes: record.responseBytes,
-        error: record.error ?? undefined,
-        ...record.tags,
-      },
-    }));
+    this.#addLine(
+      accessLine(this.#log.format, {
+        method: record.method,
+        target: record.query === "" ? record.path : `${record.path}?${record.query}`,
+        status: record.status,
+        durationMs: now - record.startedAt,
+        clientIp: record.clientIp,
+        tags: record.tags === null ? "" : tagText(record.tags),
+        fields: {
+          instance: record.instance?.id,
+          attempts: record.attempts,
+          stream: record.stream,
+          ttftMs: record.firstByteAt > 0 ? record.firstByteAt - record.startedAt : undefined,
+          requestBytes: record.requestBytes,
+          responseBytes: record.responseBytes,
+          error: record.error ?? undefined,
+          ...record.tags,
+        },
+      }),
+    );
   }
 
   #count(metric: MetricDefinition, labels: readonly string[]): void {

@@ -46,7 +46,10 @@ interface Expected {
   readonly speed: BodySpeed;
 }
 
-async function readParts(body: NonNullable<Request["body"]>, { length, maxBytes, speed }: Expected): Promise<Uint8Array> {
+async function readParts(
+  body: NonNullable<Request["body"]>,
+  { length, maxBytes, speed }: Expected,
+): Promise<Uint8Array> {
   const reader = body.getReader();
   const parts: Uint8Array[] = [];
   const startedAt = performance.now();

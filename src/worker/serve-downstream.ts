@@ -157,9 +157,9 @@ export class ServeDownstream implements Downstream {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#finish = () => {
       // Rejecting makes Bun reset the connection: without a last chunk the client knows that the answer is cut.
+      // A full turn of the event loop later, or the reset overtakes what was flushed in this one: the error event above all.
       if (this.#cut !== null) {
-        // In this turn of the event loop it would take back what has just been written, the error event.
-        setTimeout(reject, 0, this.#cut);
+        setImmediate(() => setImmediate(reject, this.#cut));
       } else {
         controller.close();
         resolve();

@@ -104,6 +104,18 @@ describe("fleet.yaml", () => {
     expect(problemsOf(text)[0]).toStartWith(problem);
   });
 
+  test("a GPU that two groups have is noted", () => {
+    const text = "groups:\n  - name: a\n    gpus: [0]\n    command: x\n  - name: b\n    gpus: 0\n    command: x\n";
+    const read = readOptions(["--fleet", fileOf(text)]);
+    if (read.kind !== "options") throw new Error(JSON.stringify(read));
+    const result = planFleet(
+      read.groups,
+      HOST,
+      Array.from({ length: 50 }, (_, index) => 40_000 + index),
+    );
+    expect(result.ok && result.plan.notes).toEqual(["GPU 0 is given to a-0 and to b-0"]);
+  });
+
   test("complaints of the plan name the group", () => {
     const read = readOptions(["--fleet", fileOf("groups:\n  - name: a\n    ports: [1, 2]\n    command: x\n")]);
     if (read.kind !== "options") throw new Error(JSON.stringify(read));
@@ -130,7 +142,13 @@ describe("--with-router", () => {
       Array.from({ length: 90 }, (_, index) => 40_000 + index),
     );
     if (!result.ok) throw new Error(result.message);
-    const router = { selfCommand: ["fd-router"], address: { host: "0.0.0.0", port: 9000 }, args: [], drainSecs: 20 };
+    const router = {
+      selfCommand: ["fd-router"],
+      address: { host: "0.0.0.0", port: 9000 },
+      registrationPort: 9001,
+      args: [],
+      drainSecs: 20,
+    };
     const plan = addRouter(result.plan, { ...router, environment: { SECRET: "s" } });
     expect(plan.router?.command).toEqual([
       "fd-router",
@@ -138,10 +156,12 @@ describe("--with-router", () => {
       "--port",
       "9000",
       "--splitwise",
+      "--drain-timeout-secs",
+      "20",
       "--stream-drain-timeout-secs",
       "20",
     ]);
     expect(plan.router?.environment).toEqual({ SECRET: "s" });
-    expect(plan.claims[0]).toEqual({ flag: "--router", port: 9000 });
+    expect(plan.claims.slice(0, 2).map(({ port }) => port)).toEqual([9000, 9001]);
   });
 });

@@ -57,7 +57,7 @@ describe("a launched fleet", () => {
     await using launcher = new LauncherProcess(two("--child --own-session"));
     const pids = [...(await launcher.numbers("pid", 2)), ...(await launcher.numbers("child", 2))];
     process.kill(await launcher.keeper(), "SIGKILL");
-    await launcher.waitFor(/the keeper has died; another one is started/);
+    await launcher.waitFor(/the keeper had died; another one was started/);
     launcher.signal("SIGKILL");
     expect(await allEnd(pids)).toBe(true);
   });
@@ -73,7 +73,7 @@ describe("a launched fleet", () => {
   test("a server that hangs is restarted", async () => {
     const limits = ["--hang-limit-secs", "0.2", "--health-timeout-secs", "0.1", "--restart-delay-secs", "0.01"];
     await using launcher = new LauncherProcess([...one("--hang-after-ms 200"), ...limits]);
-    await launcher.waitFor(/server 0 hangs: no good probe for 0.2 s; restart in 0.01 s/);
+    await launcher.waitFor(/server-0 hangs: no good probe for 0.2 s; restart in 0.01 s/);
     await launcher.waitFor(/server-0: healthy/, 2);
   });
 
@@ -81,7 +81,7 @@ describe("a launched fleet", () => {
     const flags = "--child --own-session --crash-after-ms 150";
     await using launcher = new LauncherProcess([...one(flags), "--restart-delay-secs", "0.05"]);
     const [first = 0] = await launcher.numbers("child", 1);
-    await launcher.waitFor(/server-0: server 0 exited with status 3; restart in 0.05 s \(crash 1 of 5\)/);
+    await launcher.waitFor(/server-0 exited with status 3; restart in 0.05 s \(crash 1 of 5\)/);
     await launcher.numbers("child", 2);
     expect(await isAlive(first)).toBe(false);
   });
@@ -91,6 +91,6 @@ describe("a launched fleet", () => {
     await using launcher = new LauncherProcess([...one("--exit-now 0"), ...limits]);
     expect(await launcher.exited).toBe(1);
     expect(launcher.lines.filter((line) => line.includes("started, pid"))).toHaveLength(3);
-    await launcher.waitFor(/server-0: given up: server 0 exited with status 0/);
+    await launcher.waitFor(/ERROR server-0: given up/);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { commandsOf, HOST, planOf, problemOf } from "../support/launcher/plan-input.ts";
 
-/** spec/fastdeploy-engine.md §6.3 */
+/** The documented example of multi_api_server, and the children that it starts. */
 const EXAMPLE =
   '--ports "8180,8181" --num-servers 2 --metrics-ports "8280,8281" --args --model baidu/ERNIE-4.5-21B-A3B-Paddle ' +
   "--tensor-parallel-size 1 --data-parallel-size 2 --max-model-len 32768 --max-num-seqs 64 " +

@@ -160,7 +160,8 @@ describe("log files", () => {
 
 describe("status port", () => {
   test("answers /status, /metrics and nothing else", async () => {
-    const status = serveStatus("127.0.0.1", 0, () => [RUNNING, DOWN]);
+    const status = serveStatus("127.0.0.1", 0);
+    status.follow(() => [RUNNING, DOWN]);
     try {
       const ask = (path: string): Promise<Response> =>
         fetch(`http://127.0.0.1:${status.port}${path}`, { proxy: false });

@@ -26,7 +26,7 @@ describe("the supervisor", () => {
     expect(host.done).toEqual(["leave a", "terminate a"]);
     await host.pass(700);
     expect(host.done.slice(2)).toEqual(["start a", "register a"]);
-    expect(host.notes).toContain("error a: server 0 exited with status 7; restart in 0.1 s (crash 1 of 3)");
+    expect(host.notes).toContain("error a exited with status 7; restart in 0.1 s (crash 1 of 3)");
   });
 
   test("a crash in a data-parallel group restarts the whole group", async () => {
@@ -48,7 +48,7 @@ describe("the supervisor", () => {
     host.well.clear();
     await host.pass(5500);
     expect(host.done.slice(2)).toEqual(["leave a", "terminate a"]);
-    expect(host.notes).toContain("error a: server 0 hangs: no good probe for 5 s; restart in 0.1 s (crash 1 of 3)");
+    expect(host.notes).toContain("error a hangs: no good probe for 5 s; restart in 0.1 s (crash 1 of 3)");
     await host.pass(2000);
     expect(host.done.at(-1)).toBe("kill a");
   });
@@ -69,7 +69,8 @@ describe("the supervisor", () => {
     host.refuseStart("a");
     await host.pass(2000);
     expect(await host.supervisor.finished).toBe(1);
-    expect(host.notes.at(-1)).toBe("error a: given up: server 0 cannot be started: no such program");
+    expect(host.notes).toContain("error a cannot be started: no such program; no restart (crash 3 of 3)");
+    expect(host.notes.at(-1)).toBe("error a: given up");
   });
 
   test("a unit that was given up does not end the others", async () => {

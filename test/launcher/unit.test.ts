@@ -28,7 +28,10 @@ class Run {
   readonly #limits: UnitLimits;
 
   constructor(size: number, limits: Partial<UnitLimits> = {}) {
-    this.unit = createUnit(size, 0);
+    this.unit = createUnit(
+      Array.from({ length: size }, (_, server) => `s${server}`),
+      0,
+    );
     this.#limits = { ...LIMITS, ...limits };
   }
 
@@ -42,7 +45,7 @@ class Run {
   /** Started and healthy. */
   up(): this {
     this.after(0);
-    for (let server = 0; server < this.unit.size; server++) this.after(0, { kind: "healthy", server });
+    for (let server = 0; server < this.unit.names.length; server++) this.after(0, { kind: "healthy", server });
     return this;
   }
 
@@ -139,16 +142,25 @@ describe("a unit's life", () => {
     run.after(0, { kind: "healthy", server: 0 });
     expect(run.after(999)).toEqual([]);
     expect(run.after(1)).toEqual(["leave", "terminate"]);
-    expect(run.unit.reason).toBe("not healthy within 1 s");
+    expect(run.unit.reason).toBe("s1 not healthy within 1 s");
   });
 
   test("a server without a good probe for the hang limit is restarted; a late good probe saves it", () => {
     const run = new Run(2).up();
-    run.after(499, { kind: "healthy", server: 0 });
+    const miss = { kind: "unhealthy", server: 1 } as const;
+    expect(run.after(499, miss)).toEqual([]);
     run.after(0, { kind: "healthy", server: 1 });
-    expect(run.after(400, { kind: "healthy", server: 0 })).toEqual([]);
-    expect(run.after(100)).toEqual(["leave", "terminate"]);
-    expect(run.unit.reason).toBe("server 1 hangs: no good probe for 0.5 s");
+    expect(run.after(499, miss)).toEqual([]);
+    expect(run.after(1, miss)).toEqual(["leave", "terminate"]);
+    expect(run.unit.reason).toBe("s1 hangs: no good probe for 0.5 s");
+  });
+
+  test("one bad probe after a long time is no hang: the launcher itself may have been stopped", () => {
+    const run = new Run(1).up();
+    expect(run.after(60_000)).toEqual([]);
+    expect(run.after(0, { kind: "unhealthy", server: 0 })).toEqual([]);
+    expect(run.after(0, { kind: "healthy", server: 0 })).toEqual([]);
+    expect(run.phase).toBe("running");
   });
 
   test("what outlives the grace time is killed, once", () => {

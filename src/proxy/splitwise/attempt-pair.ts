@@ -43,7 +43,7 @@ export async function attemptPair(
   const exchange = new PairExchange(prefill);
   let decodeOutcome: Outcome = { kind: "abandoned" };
   try {
-    const sent = await exchange.send(proxy.upstream, client, { ...instances, path: client.path, body });
+    const sent = await exchange.send(proxy.upstream, client, { ...instances, path: record.endpoint, body });
     const leg = sent.kind === "client-gone" ? "decode" : sent.leg;
     record.instance = instances[leg];
     if (sent.kind === "answered") record.status = sent.answer.head.status;
@@ -86,7 +86,7 @@ interface Told {
 }
 
 /** How it went, in the words that log scripts know. */
-function logResult({ lines, status, stream }: RequestRecord, result: RelayResult, { client, leg, url }: Told): void {
+function logResult({ lines, status, stream, endpoint }: RequestRecord, result: RelayResult, { client, leg, url }: Told): void {
   switch (result.kind) {
     case "complete":
       return lines?.completed(status);
@@ -96,7 +96,7 @@ function logResult({ lines, status, stream }: RequestRecord, result: RelayResult
       const problem = goFailureText(result.failure);
       if (client.started) return lines?.cut(stream, problem);
       const name = leg === "prefill" ? "Prefill" : "Decode";
-      return lines?.error(`${name} request failed for ${url}: Post "${url}${client.path}": ${problem}`);
+      return lines?.error(`${name} request failed for ${url}: Post "${url}${endpoint}": ${problem}`);
     }
   }
 }

@@ -6,7 +6,7 @@ import { Supervisor } from "../../../src/launcher/supervise.ts";
 import type { SupervisedUnit } from "../../../src/launcher/supervisor-contract.ts";
 import type { UnitLimits } from "../../../src/launcher/unit.ts";
 
-export const LIMITS: UnitLimits = {
+const LIMITS: UnitLimits = {
   startLimitMs: 10_000,
   hangLimitMs: 5000,
   drainMs: 3000,

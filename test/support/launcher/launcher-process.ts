@@ -1,9 +1,14 @@
 /** Runs `fd-router launch` or `agent` as a process of its own, in a folder of its own, for tests of signals and orphans. */
+import { setDefaultTimeout } from "bun:test";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { selfCommand } from "../../../src/lib/self-command.ts";
 import { readLines } from "../../../src/launcher/lines.ts";
+
+/** A busy machine starts a process in seconds, not in the milliseconds that it takes alone. */
+const WAIT_LIMIT_MS = 10_000;
+setDefaultTimeout(2 * WAIT_LIMIT_MS);
 
 const FAKE_SERVER = new URL("./fake-server.ts", import.meta.url).pathname;
 
@@ -57,7 +62,7 @@ export class LauncherProcess {
 
   /** The first `count` lines that match; waits for them. */
   async waitFor(pattern: RegExp, count = 1): Promise<readonly string[]> {
-    const deadline = performance.now() + 4000;
+    const deadline = performance.now() + WAIT_LIMIT_MS;
     for (;;) {
       const found = this.lines.filter((line) => pattern.test(line)).slice(0, count);
       if (found.length === count) return found;
@@ -89,7 +94,7 @@ export async function isAlive(pid: number): Promise<boolean> {
 }
 
 /** Resolves when all have ended; false when one lives on past the limit. */
-export async function allEnd(pids: readonly number[], limitMs = 4000): Promise<boolean> {
+export async function allEnd(pids: readonly number[], limitMs = WAIT_LIMIT_MS): Promise<boolean> {
   const deadline = performance.now() + limitMs;
   while (performance.now() < deadline) {
     const alive = await Promise.all(pids.map(isAlive));

@@ -15,7 +15,7 @@ export const HOST: HostFacts = {
 const FREE_PORTS = Array.from({ length: 200 }, (_, index) => 41_001 + 2 * index);
 
 /** A command line as written in a shell, after `fd-router launch`. */
-export function planLine(line: string, host: HostFacts = HOST): PlanResult {
+function planLine(line: string, host: HostFacts = HOST): PlanResult {
   const split = splitWords(line);
   if (!split.ok) throw new Error(split.problem);
   const read = readOptions(split.words);

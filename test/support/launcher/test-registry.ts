@@ -41,7 +41,7 @@ export class TestRegistry implements AsyncDisposable {
   }
 
   async until(condition: (members: readonly FleetMember[]) => boolean): Promise<readonly FleetMember[]> {
-    const deadline = performance.now() + 4000;
+    const deadline = performance.now() + 10_000;
     while (!condition(this.members)) {
       if (performance.now() > deadline) throw new Error(`the fleet stayed ${JSON.stringify(this.members)}`);
       await Bun.sleep(5);
