@@ -70,7 +70,8 @@ async function serve(config: Config, port: number, log: Logger, args: readonly s
   const reloader = new Reloader(config, { args, env: process.env, readFile: readText }, { ...parts, notifier });
   const progress = setInterval(() => registry.inFlight(pool.inFlight()), 250);
   const statsMs = config.scheduler["stats-interval-secs"] * 1000;
-  const stats = setInterval(() => log.info(statsLine(registry.snapshot(), pool.inFlight())), statsMs);
+  const isGo = config.log.format === "go";
+  const stats = isGo ? setInterval(() => log.info(statsLine(registry.snapshot(), pool.inFlight())), statsMs) : null;
   process.on("SIGUSR2", () => pool.crashOne());
   onHangUp(() => void reloader.reload());
   notifier.ready();
@@ -79,7 +80,7 @@ async function serve(config: Config, port: number, log: Logger, args: readonly s
   void endSignal().then(() => process.exit(1));
   const clean = await drain(pool, reloader.config.server, log);
   clearInterval(progress);
-  clearInterval(stats);
+  if (stats !== null) clearInterval(stats);
   await registry.stop();
   pool.stop();
   log.info(clean ? "Stopped, every answer was completed" : "Stopped, some answers were cut");

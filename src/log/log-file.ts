@@ -2,7 +2,19 @@
  * `log.output: file`: a file a day in `logs`, `router-2026-03-30.log`, and the link `router.log` to today's (spec/fd-router.md §8.1, §8.2).
  * A day that grows large is cut into parts, so that the size limit holds within a day too. Opened by commands/serve.ts.
  */
-import { appendFileSync, closeSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync } from "node:fs";
+import {
+  appendFileSync,
+  closeSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from "node:fs";
 import { LineWriter } from "./line-writer.ts";
 import { dayOf, readLogName, surplusLogs } from "./log-cleanup.ts";
 

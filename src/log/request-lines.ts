@@ -52,7 +52,12 @@ export class RequestLines {
   }
 
   /** Splitwise: when the choice of a pair began, was half done, was done. */
-  pairing(moment: "before SelectWorker prefill" | "before SelectWorker decode, after prefill" | "after SelectWorker decode, before return"): void {
+  pairing(
+    moment:
+      | "before SelectWorker prefill"
+      | "before SelectWorker decode, after prefill"
+      | "after SelectWorker decode, before return",
+  ): void {
     if (this.#options.info) this.#info(`${moment}. ts_ms=${goMilliseconds(this.#options.nowMs())}`);
   }
 

@@ -7,6 +7,7 @@
  * where that is too far, or a name occurs twice, the body is parsed in full. A key spelt with \u escapes is not seen.
  */
 
+import { hasPrompt } from "./has-prompt.ts";
 import { goKind, parseGoJson } from "../lib/go-json.ts";
 
 /** What the body says; null where it does not say. */
@@ -17,6 +18,8 @@ export interface BodyFields {
   readonly sessionId: string | null;
   /** A client's own name for the request; log lines carry it. */
   readonly reqId: string | null;
+  /** There is text for a prompt; taken for granted in a long body. */
+  readonly hasPrompt: boolean;
   /** Splitwise only needs it; a number is taken as its text. `invalid`: there is one that is neither. */
   readonly requestId: RequestIdField;
 }
@@ -52,7 +55,10 @@ export function readBodyFields(body: Uint8Array): BodyResult {
   const reqId = find(bytes, '"req_id"');
   if ([stream, model, sessionId, requestId, reqId].includes(UNDECIDED)) {
     if (body.length <= MAX_PARSE_BYTES) return parse(body);
-    return { ok: true, fields: { model: null, stream: false, sessionId: null, reqId: null, requestId: ABSENT_ID } };
+    return {
+      ok: true,
+      fields: { model: null, stream: false, sessionId: null, reqId: null, hasPrompt: true, requestId: ABSENT_ID },
+    };
   }
   return {
     ok: true,
@@ -61,6 +67,7 @@ export function readBodyFields(body: Uint8Array): BodyResult {
       model: model === ABSENT ? null : stringAt(bytes, model),
       sessionId: sessionId === ABSENT ? null : stringAt(bytes, sessionId),
       reqId: reqId === ABSENT ? null : stringAt(bytes, reqId),
+      hasPrompt: true,
       requestId: requestId === ABSENT ? ABSENT_ID : requestIdAt(bytes, requestId),
     },
   };
@@ -88,6 +95,7 @@ function parse(body: Uint8Array): BodyResult {
       stream: "stream" in value && value.stream === true,
       sessionId: own ?? text(nested),
       reqId: "req_id" in value ? text(value.req_id) : null,
+      hasPrompt: hasPrompt(value),
       requestId: "request_id" in value ? requestIdOf(value.request_id) : ABSENT_ID,
     },
   };

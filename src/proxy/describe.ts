@@ -17,6 +17,7 @@ export interface Description {
   readonly scheduling: SchedulingRequest;
   readonly requestId: RequestIdField;
   readonly tags: BodyTags;
+  readonly hasPrompt: boolean;
 }
 
 /** Throws RouterError `invalid_json` for what is no JSON object, and what `readBody` throws. */
@@ -24,11 +25,12 @@ export async function describe(client: Downstream, maxBodyBytes: number): Promis
   const body = await client.readBody(maxBodyBytes);
   const result = readBodyFields(body);
   if (!result.ok) throw new RouterError("invalid_json", result.problem);
-  const { model, stream, sessionId, reqId, requestId } = result.fields;
+  const { model, stream, sessionId, reqId, requestId, hasPrompt } = result.fields;
   return {
     body,
     requestId,
     tags: { reqId, sessionId },
+    hasPrompt,
     scheduling: { role: "mixed", model, stream, sessionId, promptTokens: estimatePromptTokens(body) },
   };
 }

@@ -38,6 +38,7 @@ export interface RequestRecord {
   status: number;
   stream: boolean;
   requestBytes: number;
+  hasPrompt: boolean;
   responseBytes: number;
   /** The router's own error, or why an answer was not complete. */
   error: ErrorCode | "client_gone" | "upstream_cut" | StreamFault | null;
@@ -63,6 +64,7 @@ export function newRecord(client: Downstream, now: number): RequestRecord {
     status: 0,
     stream: false,
     requestBytes: 0,
+    hasPrompt: false,
     responseBytes: 0,
     error: null,
   };

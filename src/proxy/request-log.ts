@@ -46,8 +46,8 @@ export function countsOf(assignment: Assignment): InstanceCounts {
 }
 
 /** The count was given back. */
-export function logRelease({ lines }: RequestRecord, assignment: Assignment): void {
-  lines?.released(countsOf(assignment), true);
+export function logRelease({ lines, hasPrompt }: RequestRecord, assignment: Assignment): void {
+  lines?.released(countsOf(assignment), hasPrompt);
 }
 
 /** The router's own error, in the words that log scripts know. */

@@ -86,7 +86,11 @@ interface Told {
 }
 
 /** How it went, in the words that log scripts know. */
-function logResult({ lines, status, stream, endpoint }: RequestRecord, result: RelayResult, { client, leg, url }: Told): void {
+function logResult(
+  { lines, status, stream, endpoint }: RequestRecord,
+  result: RelayResult,
+  { client, leg, url }: Told,
+): void {
   switch (result.kind) {
     case "complete":
       return lines?.completed(status);

@@ -20,8 +20,9 @@ import { spliceFields } from "./splice.ts";
 
 export async function inferByPair(client: Downstream, proxy: ProxyContext, record: RequestRecord): Promise<void> {
   beginLines(client, proxy, record);
-  const { body, scheduling, requestId, tags } = await describe(client, proxy.limits.maxBodyBytes);
+  const { body, scheduling, requestId, tags, hasPrompt } = await describe(client, proxy.limits.maxBodyBytes);
   record.bodyAt = proxy.now();
+  record.hasPrompt = hasPrompt;
   record.requestBytes = body.length;
   record.stream = scheduling.stream;
   const id = requestIdOf(requestId);
