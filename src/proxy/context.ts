@@ -1,6 +1,7 @@
 /** What all requests of a worker thread share. Built by worker/thread.ts. */
 import type { Dispatcher } from "../scheduler/assignment.ts";
 import type { CacheChoice } from "../scheduler/cache-choice.ts";
+import type { RequestLines } from "../log/request-lines.ts";
 import type { UpstreamClient } from "../upstream/client.ts";
 import type { Downstream } from "./downstream.ts";
 import type { PromptReader } from "./prompt-reader.ts";
@@ -22,6 +23,8 @@ export interface ProxyContext {
   /** Milliseconds on a monotonic clock. */
   readonly now: () => number;
   readonly random: () => number;
+  /** Makes the log of one request; null when its lines are not wanted. */
+  readonly requestLines?: () => RequestLines | null;
   /** Answers the routes that no instance serves. Rejects with RouterError. */
   readonly answerLocally: (client: Downstream, route: Route) => Promise<void>;
 }

@@ -6,11 +6,19 @@ import type { ProxyContext } from "./context.ts";
 import type { Downstream } from "./downstream.ts";
 import { estimatePromptTokens } from "./prompt-size.ts";
 
+/** Of which the log lines of a request are made. */
+export interface BodyTags {
+  readonly reqId: string | null;
+  readonly sessionId: string | null;
+}
+
 export interface Description {
   /** As the client sent it; forwarded byte for byte. */
   readonly body: Uint8Array;
   readonly scheduling: SchedulingRequest;
   readonly requestId: RequestIdField;
+  readonly tags: BodyTags;
+  readonly hasPrompt: boolean;
 }
 
 /** Throws RouterError `invalid_json` for what is no JSON object, and what `readBody` throws. */
@@ -18,7 +26,7 @@ export async function describe(client: Downstream, proxy: ProxyContext): Promise
   const body = await client.readBody(proxy.limits.maxBodyBytes);
   const result = readBodyFields(body);
   if (!result.ok) throw new RouterError("invalid_json", result.problem);
-  const { model, stream, sessionId, requestId } = result.fields;
+  const { model, stream, sessionId, reqId, requestId, hasPrompt } = result.fields;
   const use = promptUseOf(proxy);
   const kind = client.path === "/v1/completions" ? "completions" : "chat";
   const prompt = use === "nothing" ? null : await proxy.prompts.read(body, kind, use);
@@ -33,7 +41,7 @@ export async function describe(client: Downstream, proxy: ProxyContext): Promise
     ...prompt,
     ...(explain !== null && { explain }),
   } as const;
-  return { body, requestId, scheduling };
+  return { body, requestId, tags: { reqId, sessionId }, hasPrompt, scheduling };
 }
 
 /** A pair is chosen by two policies, from one description. */

@@ -39,6 +39,10 @@ export interface TokenUsage {
 /** One request counted on one instance. */
 export interface Assignment {
   readonly instance: Instance;
+  /** Requests in flight on the instance now, by all dispatchers; for the log. */
+  readonly requestCount: number;
+  /** Prompt tokens of these requests. */
+  readonly promptTokens: number;
   /** The first streamed token came back: pending prefill tokens drop out of the load. At most once has an effect. */
   firstToken(now: number): void;
   /** Gives the count back. A second call is a programming error and throws. */

@@ -125,7 +125,8 @@ export class WorkerPool {
   /** Hands changed options to all threads; resolves when every one has them. Requests under way keep what they began with. */
   async configure(options: LiveOptions): Promise<void> {
     this.#settings = { ...this.#settings, ...options };
-    await Promise.all(this.#threads.map((thread) => thread.configure(options)));
+    // One that ended is started with the new ones.
+    await Promise.all(this.#living.map((thread) => thread.configure(options)));
   }
 
   async figures(): Promise<PoolFigures> {

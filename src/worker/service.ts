@@ -69,6 +69,7 @@ export class WorkerService {
       splitwise: settings.splitwise,
       now,
       random,
+      requestLines: () => this.#recorder.requestLines(),
       answerLocally: (client, route) => answerLocally(client, route, sources),
     };
     this.#ticker = new Ticker({

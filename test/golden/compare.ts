@@ -51,7 +51,10 @@ function answerDifferences(at: string, want: RecordedAnswer, got: RecordedAnswer
 
 function bodyDifference(place: string, want: Recorded, got: Recorded | undefined): readonly Difference[] {
   // The text of the page is compared family by family.
-  return want === "{metrics text}" ? [] : valueDifference(place, want, got);
+  if (want === "{metrics text}") return [];
+  const families =
+    typeof want === "string" ? /^\{only the families of the router\}\n(.*)$/s.exec(want)?.[1] : undefined;
+  return families === undefined ? valueDifference(place, want, got) : familyDifferences(families, String(got));
 }
 
 type Headers = readonly (readonly [string, string])[];
@@ -80,20 +83,32 @@ function receivedDifferences(want: readonly RecordedRequest[], got: readonly Rec
     const [wanted, found] = [want, got].map((all) => all.filter((request) => request.engine === engine));
     const count = valueDifference(`received ${engine} count`, wanted?.length, found?.length);
     const common = Math.min(wanted?.length ?? 0, found?.length ?? 0);
-    const each = Array.from({ length: common }, (_, index) => requestDifferences(`received ${engine}`, wanted?.[index], found?.[index]));
+    const each = Array.from({ length: common }, (_, index) =>
+      requestDifferences(`received ${engine}`, wanted?.[index], found?.[index]),
+    );
     return [...count, ...each.flat()];
   });
 }
 
-function requestDifferences(place: string, want: RecordedRequest | undefined, got: RecordedRequest | undefined): readonly Difference[] {
+function requestDifferences(
+  place: string,
+  want: RecordedRequest | undefined,
+  got: RecordedRequest | undefined,
+): readonly Difference[] {
   if (want === undefined || got === undefined) return [];
-  const [wantLine = "", ...wantFields] = want.head.trimEnd().split("\r\n");
-  const [gotLine = "", ...gotFields] = got.head.trimEnd().split("\r\n");
+  const [wantLine = "", ...wantFields] = headText(want.head).trimEnd().split("\r\n");
+  const [gotLine = "", ...gotFields] = headText(got.head).trimEnd().split("\r\n");
   return [
     ...valueDifference(`${place} request line`, wantLine, gotLine),
     ...headerDifferences(`${place} header`, wantFields.map(splitField), gotFields.map(splitField)),
     ...valueDifference(`${place} body`, want.body, got.body),
   ];
+}
+
+/** Bytes that are no text are compared one character a byte. */
+function headText(head: Recorded): string {
+  if (typeof head === "string") return head;
+  return "b64" in head ? Buffer.from(head.b64, "base64").toString("latin1") : head.head + head.tail;
 }
 
 function splitField(line: string): readonly [string, string] {
@@ -133,5 +148,9 @@ function familyDifferences(want: string, page: string): readonly Difference[] {
   return want
     .split("\n")
     .filter((line) => !lines.has(line))
-    .map((line): Difference => ({ place: "metrics missing", want: line, got: lines.size > 1 ? "(not on the page)" : page }));
+    .map((line): Difference => ({
+      place: "metrics missing",
+      want: line,
+      got: lines.size > 1 ? "(not on the page)" : page,
+    }));
 }

@@ -34,7 +34,7 @@ export interface RecordedAnswer {
 
 export interface RecordedRequest {
   readonly engine: string;
-  readonly head: string;
+  readonly head: Recorded;
   readonly body: Recorded;
 }
 

@@ -32,7 +32,6 @@ export class GoldenEngine {
   #health: Scripts = OK_HEALTH;
   #server: Server | null = null;
   #sockets = new Set<Socket>();
-  #host: string;
   #port = 0;
   #posts = 0;
   #probes = 0;
@@ -40,9 +39,8 @@ export class GoldenEngine {
   /** Connections on which the script waits for the router to close. */
   #hanging = new Set<Socket>();
 
-  constructor(name: string, host = "127.0.0.1") {
+  constructor(name: string) {
     this.name = name;
-    this.#host = host;
   }
 
   get port(): number {
@@ -58,7 +56,8 @@ export class GoldenEngine {
     const server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
-      server.listen(this.#port, this.#host, resolve);
+      // Every address of this machine, IPv4 and IPv6.
+      server.listen(this.#port, "::", resolve);
     });
     const address = server.address();
     if (typeof address === "object" && address !== null) this.#port = address.port;

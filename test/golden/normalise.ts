@@ -25,7 +25,10 @@ function cleanHeader(name: string, value: string, clean: Clean): string {
 }
 
 export function cleanLog(text: string, clean: Clean): readonly string[] {
-  return text.split("\n").filter(Boolean).map((line) => cleanLine(line, clean));
+  return text
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => cleanLine(line, clean));
 }
 
 export function cleanLine(line: string, clean: Clean): string {

@@ -10,6 +10,8 @@ import { RouterProcess } from "./router.ts";
 import { Stage } from "./stage.ts";
 
 const STILL_RUNNING = "{still running}";
+/** Until the lines of worker threads are written. */
+const LINES_MS = 150;
 /** Cases that listen on a port of their own would disturb each other. */
 let fixedPorts: Promise<unknown> = Promise.resolve();
 
@@ -45,10 +47,10 @@ async function playAlone(golden: GoldenCase, binary: string): Promise<readonly D
 async function look(golden: GoldenCase, stage: Stage, router: RouterProcess): Promise<readonly Difference[]> {
   const found: Difference[] = [];
   if (golden.exit_code === STILL_RUNNING || golden.signal !== undefined) {
-    const listens = await router.listens(stage.routerPort, golden.listens === false ? 700 : 10_000);
+    const listens = await router.listens(stage.routerPort, golden.listens === false ? 1500 : 10_000);
     if (golden.listens !== undefined) found.push(...valueDifference("listens", golden.listens, listens));
     found.push(...(await walk(golden, stage)));
-    await sleep(120);
+    await sleep(LINES_MS);
     if (golden.signal !== undefined) router.signal(golden.signal);
     const code = await router.ended(golden.signal === undefined ? 0 : 1500);
     found.push(...valueDifference("exit_code", golden.exit_code, code ?? STILL_RUNNING));
@@ -77,7 +79,12 @@ async function walk(golden: GoldenCase, stage: Stage): Promise<readonly Differen
     if ("ended" in answer) steps.push({ status: `(${answer.ended})` });
     else {
       const { status, headers, framing, closed, body } = answer;
-      steps.push(cleanAnswer({ status, headers, framing, closed, body: showBytes(body, step.got?.body, stage.clean) }, stage.clean));
+      steps.push(
+        cleanAnswer(
+          { status, headers, framing, closed, body: showBytes(body, step.got?.body, stage.clean) },
+          stage.clean,
+        ),
+      );
     }
   }
   const { log: _, ...rest } = golden;

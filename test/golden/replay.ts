@@ -7,7 +7,7 @@ import { compiledBinary } from "../support/compiled-binary.ts";
 import { compare, type Difference } from "./compare.ts";
 import { corpusFolder, readCorpus, type GoldenCase } from "./corpus.ts";
 import { explain, type Rule } from "./differences.ts";
-import { play } from "./play.ts";
+import { play, stopIdleRouters } from "./play.ts";
 import { playCommandLine } from "./play-command-line.ts";
 
 export interface Verdict {
@@ -19,7 +19,10 @@ export interface Verdict {
 /** Cases at once: most of their time is waiting. */
 const CONCURRENCY = 6;
 
-export async function replay(cases: readonly GoldenCase[], onVerdict?: (verdict: Verdict) => void): Promise<readonly Verdict[]> {
+export async function replay(
+  cases: readonly GoldenCase[],
+  onVerdict?: (verdict: Verdict) => void,
+): Promise<readonly Verdict[]> {
   const binary = await compiledBinary();
   const waiting = cases.toReversed();
   const verdicts: Verdict[] = [];
@@ -31,6 +34,7 @@ export async function replay(cases: readonly GoldenCase[], onVerdict?: (verdict:
     }
   };
   await Promise.all(Array.from({ length: CONCURRENCY }, next));
+  await stopIdleRouters();
   return verdicts;
 }
 
@@ -40,7 +44,9 @@ async function differences(golden: GoldenCase, binary: string): Promise<readonly
     return compare(golden, await play(golden, binary));
   } catch (error) {
     // A case that cannot be played is a difference like others: the rest still runs.
-    return [{ place: "play", want: "a case that can be played", got: error instanceof Error ? error.message : String(error) }];
+    return [
+      { place: "play", want: "a case that can be played", got: error instanceof Error ? error.message : String(error) },
+    ];
   }
 }
 
@@ -58,7 +64,9 @@ function judge(golden: GoldenCase, found: readonly Difference[]): Verdict {
 export function summary(verdicts: readonly Verdict[]): string {
   const groups = Map.groupBy(verdicts, ({ golden }) => `${golden.file}/${golden.group}`);
   const rows = [...groups].map(([name, all]) => row(name, all));
-  return [["group", "cases", "equal", "expected", "unexplained"].join("\t"), ...rows, row("total", verdicts)].join("\n");
+  return [["group", "cases", "equal", "expected", "unexplained"].join("\t"), ...rows, row("total", verdicts)].join(
+    "\n",
+  );
 }
 
 function row(name: string, all: readonly Verdict[]): string {

@@ -24,6 +24,7 @@ export class RouterProcess {
   constructor({ binary, args, environment, files, merged }: RouterStart) {
     this.folder = mkdtempSync(join(tmpdir(), "fd-golden-"));
     this.#merged = merged;
+    mkdirSync(join(this.folder, "config"));
     for (const [name, text] of Object.entries(files)) {
       mkdirSync(dirname(join(this.folder, name)), { recursive: true });
       writeFileSync(join(this.folder, name), text);
@@ -83,7 +84,14 @@ export class RouterProcess {
   }
 }
 
-const SIGNALS: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGUSR1: 10, SIGPIPE: 13, SIGTERM: 15 };
+const SIGNALS: Readonly<Record<string, number>> = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGKILL: 9,
+  SIGUSR1: 10,
+  SIGPIPE: 13,
+  SIGTERM: 15,
+};
 
 function accepts(port: number): Promise<boolean> {
   return new Promise((resolve) => {
@@ -96,12 +104,17 @@ function accepts(port: number): Promise<boolean> {
   });
 }
 
-/** A port that nobody listens on, of five digits so that lengths agree with the recordings. */
+/**
+ * A port that nobody listens on. Of five digits, so that lengths agree with the recordings; below those that the system gives out by
+ * itself, so that no engine gets it before the router listens.
+ */
 export async function freePort(): Promise<number> {
+  const port = 10_000 + Math.floor(Math.random() * 20_000);
   const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
+  const isFree = await new Promise<boolean>((resolve) => {
+    server.once("error", () => resolve(false));
+    server.listen(port, "::", () => resolve(true));
+  });
   await new Promise((resolve) => server.close(resolve));
-  if (typeof address !== "object" || address === null) throw new Error("a listening socket has no port");
-  return address.port < 10_000 ? freePort() : address.port;
+  return isFree ? port : freePort();
 }

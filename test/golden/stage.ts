@@ -14,24 +14,29 @@ export class Stage {
     this.routerPort = ports.get("R") ?? 0;
   }
 
-  static async open(golden: GoldenCase): Promise<Stage> {
+  /** `routerPort`: of a router that runs already. */
+  static async open(golden: GoldenCase, routerPort?: number): Promise<Stage> {
     const text = JSON.stringify(golden);
-    const names = [...new Set([...text.matchAll(/\{(P\d)\}|"(P\d)"/g)].map((match) => match[1] ?? match[2] ?? ""))].toSorted();
+    const names = [
+      ...new Set([...text.matchAll(/\{(P\d)\}|"(P\d)"/g)].map((match) => match[1] ?? match[2] ?? "")),
+    ].toSorted();
     // `{P1}` sorts first: so do the ports behind the names.
-    const made = names.map((name) => new GoldenEngine(name, /::1|0:0:0:0:0/.test(text) ? "::" : "127.0.0.1"));
+    const made = names.map((name) => new GoldenEngine(name));
     for (const engine of made) await engine.start();
     const sorted = made.map(({ port }) => port).toSorted((a, b) => a - b);
     const engines = new Map<string, GoldenEngine>();
     const ports = new Map<string, number>([
-      ["R", await freePort()],
+      ["R", routerPort ?? (await freePort())],
       ["PDEAD", await freePort()],
     ]);
-    made.toSorted((a, b) => a.port - b.port).forEach((engine, index) => {
-      const name = names[index] ?? "";
-      engine.name = name;
-      engines.set(name, engine);
-      ports.set(name, sorted[index] ?? 0);
-    });
+    made
+      .toSorted((a, b) => a.port - b.port)
+      .forEach((engine, index) => {
+        const name = names[index] ?? "";
+        engine.name = name;
+        engines.set(name, engine);
+        ports.set(name, sorted[index] ?? 0);
+      });
     const stage = new Stage(engines, ports);
     for (const [name, engine] of engines) stage.#dress(engine, name, golden);
     return stage;
@@ -47,15 +52,23 @@ export class Stage {
   readonly fill = (text: string): string => {
     // A hexadecimal or otherwise spelt port of the recording stands for the first engine's.
     const hex = (this.#ports.get("P1") ?? 0).toString(16).padStart(4, "0");
-    return text.replaceAll(/\{(P\d|PDEAD|R)\}/g, (all, name: string) => String(this.#ports.get(name) ?? all)).replace("0x4651", `0x${hex}`);
+    return text
+      .replaceAll(/\{(P\d|PDEAD|R)\}/g, (all, name: string) => String(this.#ports.get(name) ?? all))
+      .replace("0x4651", `0x${hex}`);
   };
 
   /** Ports to names. */
   readonly clean = (text: string): string => {
     let cleaned = text;
-    for (const [name, port] of this.#ports) cleaned = cleaned.replaceAll(new RegExp(`(?<![\\d.])${port}(?!\\d)`, "g"), `{${name}}`);
+    for (const [name, port] of this.#ports)
+      cleaned = cleaned.replaceAll(new RegExp(`(?<![\\d.])${port}(?!\\d)`, "g"), `{${name}}`);
     return cleaned;
   };
+
+  /** After the case's own registrations, which all go well. */
+  applyHealth(golden: GoldenCase): void {
+    for (const [name, scripts] of Object.entries(golden.engine_health ?? {})) this.engine(name).health = scripts;
+  }
 
   close(): void {
     for (const engine of this.engines.values()) engine.stop();
@@ -69,7 +82,5 @@ export class Stage {
     if (answers !== undefined) engine.answers = answers;
     const script = golden.engine_script?.[name];
     if (script !== undefined) engine.answers = script;
-    const health = golden.engine_health?.[name];
-    if (health !== undefined) engine.health = health;
   }
 }
