@@ -9,12 +9,14 @@ import { strategyText } from "./strategy-text.ts";
 export async function withPrompt(
   { body, scheduling }: Description,
   proxy: ProxyContext,
-  { endpoint, lines }: RequestRecord,
+  record: RequestRecord,
 ): Promise<SchedulingRequest> {
   const use = promptUseOf(proxy);
   if (use === "nothing") return scheduling;
+  const { endpoint, lines } = record;
   const kind = endpoint === "/v1/completions" ? "completions" : "chat";
   const facts = await proxy.prompts.read(body, { kind, use, lines });
+  if (facts.countedTokens !== undefined) record.hasPrompt = facts.countedTokens > 0;
   if (lines === null || !lines.wantsInfo) return { ...scheduling, ...facts };
   return { ...scheduling, ...facts, explain: (choice) => lines.strategy(strategyText(choice)) };
 }
