@@ -9,6 +9,7 @@ import type { ControlReply, ControlRequest } from "../fleet/control.ts";
 import { programName } from "../lib/program-name.ts";
 import type { Logger } from "../log/logger.ts";
 import { createRegistry, type RegistryService } from "../registry/service.ts";
+import { readsReports } from "../scheduler/policies/index.ts";
 import { openNotifySocket } from "../systemd/notify-socket.ts";
 import { ServiceNotifier, watchdogOf } from "../systemd/service-notifier.ts";
 import { ServiceStatus } from "../systemd/service-status.ts";
@@ -91,7 +92,12 @@ async function serve(config: Config, port: number, log: Logger, args: readonly s
 
 function assemble(config: Config, port: number, log: Logger): Parts {
   const { splitwise } = config.server;
-  const registry = createRegistry(config.manager, { splitwise, routerPort: port, log });
+  const registry = createRegistry(config.manager, {
+    splitwise,
+    routerPort: port,
+    log,
+    reportsWanted: readsReports(config.scheduler, splitwise),
+  });
   const pool = new WorkerPool(
     {
       hostname: config.server.host,

@@ -41,7 +41,7 @@ export async function handle(client: Downstream, proxy: ProxyContext): Promise<v
 
 async function infer(client: Downstream, proxy: ProxyContext, record: RequestRecord): Promise<void> {
   beginLines(client, proxy, record);
-  const { body, scheduling, tags, hasPrompt } = await describe(client, proxy.limits.maxBodyBytes);
+  const { body, scheduling, tags, hasPrompt } = await describe(client, proxy);
   nameRequest(record, { ...tags, requestId: null });
   record.bodyAt = proxy.now();
   record.hasPrompt = hasPrompt;

@@ -3,7 +3,7 @@ import type { Instance, InstanceId } from "../fleet/instance.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { RequestLines, RequestTags } from "../log/request-lines.ts";
 import type { HeaderList } from "../upstream/response-head.ts";
-import { clientIpOf } from "./client-ip.ts";
+import { clientAddress } from "./client-address.ts";
 import type { Downstream } from "./downstream.ts";
 import type { StreamFault } from "./outcome.ts";
 
@@ -49,7 +49,7 @@ export function newRecord(client: Downstream, now: number): RequestRecord {
     method: client.method,
     path: client.path,
     query: client.query,
-    clientIp: clientIpOf(client),
+    clientIp: clientAddress(client),
     endpoint: "",
     startedAt: now,
     bodyAt: 0,

@@ -35,8 +35,12 @@ const BY_PATH: ReadonlyMap<string, Entry> = new Map(ROUTES.map((entry) => [entry
 /** Label value for requests to unknown paths: labels come from closed sets only. */
 export const OTHER_ENDPOINT = "other";
 
+export function isKnownPath(path: string): boolean {
+  return BY_PATH.has(path);
+}
+
 export function endpointLabel(path: string): string {
-  return BY_PATH.has(path) ? path : OTHER_ENDPOINT;
+  return isKnownPath(path) ? path : OTHER_ENDPOINT;
 }
 
 /** Throws RouterError `unknown_path` or `method_not_allowed`. Escapes are decoded before paths are compared, as in the Go router. */

@@ -1,5 +1,6 @@
 /** Counts what the requests of a thread leave behind and writes their access lines. The thread's timers pass both on to the main thread. */
 import { accessLine } from "../log/access-line.ts";
+import { logLine } from "../log/line.ts";
 import { RequestLines, tagText } from "../log/request-lines.ts";
 import type { LogOptions } from "../log/options.ts";
 import { METRICS, type MetricDefinition } from "../metrics/catalog.ts";
@@ -19,6 +20,12 @@ export interface RecorderOptions {
   readonly onCrash: (message: string) => void;
   /** A request failed on the instance. */
   readonly onFailure: (instance: InstanceId) => void;
+}
+
+/** Figures that the HTTP client and the scheduler keep. */
+export interface CountedElsewhere {
+  readonly connectionsOpened: number;
+  readonly sessions: { readonly hits: number; readonly requests: number };
 }
 
 export class ThreadRecorder implements Recorder {
@@ -67,9 +74,18 @@ export class ThreadRecorder implements Recorder {
     if (access && (level === "debug" || level === "info")) this.#writeLine(record, now);
   }
 
-  /** The figures since the start of the thread. `connectionsOpened` is counted by the HTTP client. */
-  metrics(connectionsOpened: number): MetricData {
+  /** A line beside the access lines. */
+  log(level: "info" | "warn", message: string): void {
+    const { format, level: lowest } = this.#log;
+    const isWanted = level === "warn" ? lowest !== "error" : lowest === "info" || lowest === "debug";
+    if (isWanted) this.#addLine(logLine(format, level, message));
+  }
+
+  /** The figures since the start of the thread. */
+  metrics({ connectionsOpened, sessions }: CountedElsewhere): MetricData {
     this.#counters.set(METRICS.connectionsOpened.name, connectionsOpened);
+    this.#counters.set(METRICS.cacheHits.name, sessions.hits);
+    this.#counters.set(METRICS.cacheRequests.name, sessions.requests);
     return {
       counters: new Map(this.#counters),
       histograms: new Map([

@@ -54,7 +54,7 @@ export interface Operation {
   readonly start?: string;
   readonly run?: string;
   readonly end?: string;
-  readonly body?: string;
+  readonly body?: Recorded;
   readonly chosen?: readonly string[];
 }
 

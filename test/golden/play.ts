@@ -111,7 +111,9 @@ function configOf({ config = {} }: GoldenCase): object {
 }
 
 async function perform(golden: GoldenCase, stage: Stage, router: RouterProcess): Promise<Seen> {
+  await serves(stage);
   for (const body of golden.registered_before ?? []) await register(stage, body);
+  await fleetKnown(golden, stage);
   const skip = await settledLength(router, golden.registered_before?.length ?? 0);
   for (const engine of stage.engines.values()) {
     engine.received = [];
@@ -129,6 +131,18 @@ async function perform(golden: GoldenCase, stage: Stage, router: RouterProcess):
   if (golden.registered !== undefined) seen.registered = await listing(stage, "/registered");
   if (golden.registered_number !== undefined) seen.registered_number = await listing(stage, "/registered_number");
   return seen;
+}
+
+/** What first accepts on the port may be the router's look whether the port is free. */
+async function serves(stage: Stage): Promise<void> {
+  for (let waitedMs = 0; waitedMs < 5000; waitedMs += 20) {
+    const status = await fetch(`http://127.0.0.1:${stage.routerPort}/health`, { keepalive: false }).then(
+      (response) => response.status,
+      () => 0,
+    );
+    if (status === 200) return;
+    await sleep(20);
+  }
 }
 
 async function register(stage: Stage, body: string): Promise<void> {
@@ -192,23 +206,26 @@ async function walk(steps: readonly Step[], stage: Stage): Promise<Pick<Seen, "s
 }
 
 async function operate(ops: readonly Operation[], stage: Stage): Promise<readonly (readonly string[] | null)[]> {
-  const open = new Map<string, { readonly before: ReadonlyMap<string, number>; readonly done: Promise<Exchange> }>();
+  const open = new Map<
+    string,
+    { readonly held: readonly (readonly [string, number])[]; readonly done: Promise<Exchange> }
+  >();
   const chosen: (readonly string[] | null)[] = [];
   for (const op of ops) {
     const name = op.start ?? op.run;
     if (name !== undefined) {
       const before = new Map([...stage.engines].map(([engine, { received }]) => [engine, received.length]));
-      const body = op.body ?? "";
-      const request = `POST /v1/chat/completions HTTP/1.1\r\nHost: router.test\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
-      const done = exchange(stage.routerPort, Buffer.from(request), "stay");
-      chosen.push(await chosenBy(stage, before, op.chosen?.length ?? 1));
-      open.set(name, { before, done });
+      const body = bytesOf(op.body ?? "", stage.fill);
+      const head = `POST /v1/chat/completions HTTP/1.1\r\nHost: router.test\r\nContent-Length: ${body.length}\r\n\r\n`;
+      const done = exchange(stage.routerPort, Buffer.concat([Buffer.from(head), body]), "stay");
+      const engines = await chosenBy(stage, before, op.chosen?.length ?? 1);
+      chosen.push(engines);
+      open.set(name, { held: engines.map((engine) => [engine, before.get(engine) ?? 0]), done });
     }
     const ends = op.end ?? op.run;
     if (ends !== undefined) {
       const running = open.get(ends);
-      // An engine that was not chosen holds nothing under that number.
-      for (const [engine, index] of running?.before ?? []) stage.engine(engine).release(index);
+      for (const [engine, index] of running?.held ?? []) stage.engine(engine).release(index);
       await running?.done;
       if (op.end !== undefined) chosen.push(null);
     }
@@ -242,6 +259,22 @@ function receivedBy(golden: GoldenCase, stage: Stage): readonly RecordedRequest[
         : showBytes(body, wanted[index]?.body, stage.clean),
     }));
   });
+}
+
+/** Waits until the worker thread knows all that was registered, and what the engines' metrics say; the Go router asks for them later. */
+async function fleetKnown(
+  { registered_before: bodies = [], engine_metrics: metrics = {} }: GoldenCase,
+  stage: Stage,
+): Promise<void> {
+  const wanted = new Set(bodies.map((body) => /\{P\d\}/.exec(body)?.[0] ?? body)).size;
+  const asked = (name: string): boolean => stage.engine(name).gets.some((get) => get.includes("GET /metrics"));
+  for (let waitedMs = 0; waitedMs < 500; waitedMs += 10) {
+    const response = await fetch(`http://127.0.0.1:${stage.routerPort}/ready`, { keepalive: false });
+    const { instances = 0 } = JSON.parse(await response.text());
+    if (instances >= wanted && Object.keys(metrics).every(asked)) break;
+    await sleep(10);
+  }
+  if (Object.keys(metrics).length > 0) await sleep(150);
 }
 
 function isAsSent(body: Buffer, like: Recorded | undefined, { sent }: GoldenCase, stage: Stage): boolean {

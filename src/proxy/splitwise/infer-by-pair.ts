@@ -20,7 +20,7 @@ import { spliceFields } from "./splice.ts";
 
 export async function inferByPair(client: Downstream, proxy: ProxyContext, record: RequestRecord): Promise<void> {
   beginLines(client, proxy, record);
-  const { body, scheduling, requestId, tags, hasPrompt } = await describe(client, proxy.limits.maxBodyBytes);
+  const { body, scheduling, requestId, tags, hasPrompt } = await describe(client, proxy);
   record.bodyAt = proxy.now();
   record.hasPrompt = hasPrompt;
   record.requestBytes = body.length;
