@@ -11,7 +11,7 @@ import {
   type RecordedRequest,
   type Step,
 } from "./corpus.ts";
-import { cleanAnswer, cleanLog } from "./normalise.ts";
+import { cleanAnswer, cleanLog, cleanText } from "./normalise.ts";
 import { RouterProcess } from "./router.ts";
 import { Stage } from "./stage.ts";
 
@@ -256,7 +256,7 @@ function receivedBy(golden: GoldenCase, stage: Stage): readonly RecordedRequest[
       head: showHead(head, wanted[index]?.head, stage),
       body: isAsSent(body, wanted[index]?.body, golden, stage)
         ? "{as sent}"
-        : showBytes(body, wanted[index]?.body, stage.clean),
+        : showBytes(body, wanted[index]?.body, (text) => cleanText(text, stage.clean)),
     }));
   });
 }

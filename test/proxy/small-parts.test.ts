@@ -66,9 +66,16 @@ describe("routes", () => {
     expect(findRoute("POST", "/v1/completions").kind).toBe("inference");
     expect(findRoute("GET", "/v1/models").kind).toBe("models");
     expect(findRoute("POST", "/register").kind).toBe("control");
-    for (const path of ["/v1/completions/", "/V1/completions", "/v1", "", "/registered/x"]) {
+    for (const path of ["/V1/completions", "/v1", "", "/registered/x"]) {
       expect(codeOf(() => findRoute("POST", path))).toBe("unknown_path");
     }
+  });
+
+  test("a slash too many is a redirect for the right method, escapes are decoded", () => {
+    expect(findRoute("POST", "/v1/completions/")).toEqual({ kind: "redirect", path: "/v1/completions" });
+    expect(codeOf(() => findRoute("GET", "/v1/completions/"))).toBe("unknown_path");
+    expect(findRoute("POST", "/v1%2Fcompletions").kind).toBe("inference");
+    expect(codeOf(() => findRoute("POST", "/v1/completions%"))).toBe("unknown_path");
   });
 
   test("a wrong method is 405 below /v1 and the Go router's 404 elsewhere", () => {
