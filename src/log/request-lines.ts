@@ -85,7 +85,7 @@ export class RequestLines {
 
   /** How the count on the prefill instance was given back. */
   prefillReleased(how: PrefillRelease, url: string): void {
-    this.#info(`[prefill] ${PREFILL_RELEASES[how]} url=${url}`);
+    this.#info(`[prefill] ${PREFILL_RELEASES[how]} url=${url}${how === "fallback" ? ", isStream=true" : ""}`);
   }
 
   /** The prefill instance's answer broke off beside a decode that went on. No prompt, unlike in the Go router. */
@@ -128,6 +128,7 @@ export class RequestLines {
 const PREFILL_RELEASES = {
   "first-part": "first chunk received, release counter",
   ended: "non-stream prefill response done, release counter",
+  fallback: "release in defer (fallback)",
   failed: "release in CommonCompletions defer (error path)",
 } as const;
 

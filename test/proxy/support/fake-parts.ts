@@ -97,7 +97,7 @@ export class FakeAssignment implements Assignment {
   }
 }
 
-export class FakeRecorder implements Recorder {
+class FakeRecorder implements Recorder {
   readonly finished: RequestRecord[] = [];
   readonly failures: string[] = [];
   readonly crashes: unknown[] = [];
