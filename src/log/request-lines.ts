@@ -47,6 +47,15 @@ export class RequestLines {
     this.#tags = tagText(tags);
   }
 
+  get wantsInfo(): boolean {
+    return this.#options.info;
+  }
+
+  /** An INFO line in which nothing comes from outside. */
+  say(message: string): void {
+    this.#info(message);
+  }
+
   parsed(): void {
     this.#info("Parsing completed; starting worker selection.");
   }
@@ -74,7 +83,7 @@ export class RequestLines {
 
   /** How the count on the prefill instance was given back. */
   prefillReleased(how: PrefillRelease, url: string): void {
-    this.#info(`[prefill] ${PREFILL_RELEASES[how]} url=${url}`);
+    this.#info(`[prefill] ${PREFILL_RELEASES[how]} url=${url}${how === "fallback" ? ", isStream=true" : ""}`);
   }
 
   /** The prefill instance's answer broke off beside a decode that went on. No prompt, unlike in the Go router. */
@@ -112,6 +121,7 @@ export class RequestLines {
 const PREFILL_RELEASES = {
   "first-part": "first chunk received, release counter",
   ended: "non-stream prefill response done, release counter",
+  fallback: "release in defer (fallback)",
   failed: "release in CommonCompletions defer (error path)",
 } as const;
 

@@ -14,8 +14,8 @@ export interface ProxyContext {
   readonly upstream: UpstreamClient;
   readonly recorder: Recorder;
   readonly prompts: PromptReader;
-  /** Told why a cache-aware policy chose as it did; null when the log does not want it. */
-  readonly explain: ((choice: CacheChoice) => void) | null;
+  /** Says for the log why a cache-aware policy chose as it did. */
+  readonly explain: (choice: CacheChoice) => string;
   readonly retryBudget: RetryBudget;
   readonly limits: ProxyLimits;
   /** Prefill and decode run on separate instances. */

@@ -31,17 +31,10 @@ export async function describe(client: Downstream, proxy: ProxyContext): Promise
   const kind = client.path === "/v1/completions" ? "completions" : "chat";
   const prompt = use === "nothing" ? null : await proxy.prompts.read(body, kind, use);
   const promptTokens = estimatePromptTokens(body);
-  const { explain } = proxy;
-  const scheduling = {
-    role: "mixed",
-    model,
-    stream,
-    sessionId,
-    promptTokens,
-    ...prompt,
-    ...(explain !== null && { explain }),
-  } as const;
-  return { body, requestId, tags: { reqId, sessionId }, hasPrompt, scheduling };
+  const scheduling = { role: "mixed", model, stream, sessionId, promptTokens, ...prompt } as const;
+  const counted = prompt?.countedTokens;
+  const tags = { reqId, sessionId };
+  return { body, requestId, tags, hasPrompt: counted === undefined ? hasPrompt : counted > 0, scheduling };
 }
 
 /** A pair is chosen by two policies, from one description. */

@@ -11,7 +11,7 @@ import type { ProxyContext } from "./context.ts";
 import { describe } from "./describe.ts";
 import type { Downstream } from "./downstream.ts";
 import { newRecord, type RequestRecord } from "./record.ts";
-import { beginLines, countsOf, logError, nameRequest } from "./request-log.ts";
+import { beginLines, countsOf, logError, nameRequest, withReasons } from "./request-log.ts";
 import { redirect, respondError } from "./respond.ts";
 import { refusalError, upstreamError } from "./router-error.ts";
 import { findRoute } from "./routes.ts";
@@ -41,7 +41,8 @@ export async function handle(client: Downstream, proxy: ProxyContext): Promise<v
 
 async function infer(client: Downstream, proxy: ProxyContext, record: RequestRecord): Promise<void> {
   beginLines(client, proxy, record);
-  const { body, scheduling, tags, hasPrompt } = await describe(client, proxy);
+  const { body, tags, hasPrompt, ...described } = await describe(client, proxy);
+  const scheduling = withReasons(described.scheduling, record, proxy);
   nameRequest(record, { ...tags, requestId: null });
   record.bodyAt = proxy.now();
   record.hasPrompt = hasPrompt;

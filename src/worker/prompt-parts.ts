@@ -1,5 +1,4 @@
 /** What reads prompts for the policies, and what tells the log of their choices, by the options of the moment. Used by service.ts. */
-import type { LogOptions } from "../log/options.ts";
 import type { ProxyContext } from "../proxy/context.ts";
 import { PromptReader } from "../proxy/prompt-reader.ts";
 import { TokenizerService } from "../proxy/tokenizer.ts";
@@ -28,7 +27,7 @@ export class PromptParts {
     this.#recorder = recorder;
   }
 
-  parts(scheduler: SchedulerOptions, { format, level }: LogOptions): Pick<ProxyContext, "prompts" | "explain"> {
+  parts(scheduler: SchedulerOptions): Pick<ProxyContext, "prompts" | "explain"> {
     const url = scheduler["tokenizer-url"];
     const timeoutMs = scheduler["tokenizer-timeout-secs"] * 1000;
     const prompts = new PromptReader({
@@ -37,12 +36,7 @@ export class PromptParts {
       tokenizer: url === "" ? null : new TokenizerService(url, timeoutMs, this.#upstream),
       warn: (message) => this.#recorder.log("warn", message),
     });
-    // The lines are the Go program's; in the other formats nobody looks for them.
-    const explains = format === "go" && (level === "info" || level === "debug");
-    return {
-      prompts,
-      explain: explains ? (choice) => this.#recorder.log("info", cacheChoiceLine(choice, new Date())) : null,
-    };
+    return { prompts, explain: (choice) => cacheChoiceLine(choice, new Date()) };
   }
 
   close(): void {

@@ -60,7 +60,7 @@ export class WorkerService {
       control: link.control.bind(link),
     };
     this.#proxy = {
-      ...this.#prompts.parts(scheduler, log),
+      ...this.#prompts.parts(scheduler),
       dispatcher: this.#scheduler,
       upstream: this.#upstream,
       recorder: this.#recorder,
@@ -183,7 +183,7 @@ export class WorkerService {
     this.#scheduler.configure(scheduler);
     this.#upstream.configure(clientOptions(proxy));
     this.#recorder.configure(log);
-    const prompts = this.#prompts.parts(scheduler, log);
+    const prompts = this.#prompts.parts(scheduler);
     this.#proxy = { ...this.#proxy, ...prompts, retryBudget: newRetryBudget(proxy), limits: limitsOf(proxy) };
   }
 

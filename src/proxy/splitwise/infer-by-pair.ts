@@ -10,7 +10,7 @@ import type { ProxyContext } from "../context.ts";
 import { describe } from "../describe.ts";
 import type { Downstream } from "../downstream.ts";
 import type { RequestRecord } from "../record.ts";
-import { beginLines, countsOf, nameRequest } from "../request-log.ts";
+import { beginLines, countsOf, nameRequest, withReasons } from "../request-log.ts";
 import { refusalError, upstreamError } from "../router-error.ts";
 import { mayTryAgain } from "../try-again.ts";
 import { attemptPair, type PairFailure } from "./attempt-pair.ts";
@@ -20,7 +20,8 @@ import { spliceFields } from "./splice.ts";
 
 export async function inferByPair(client: Downstream, proxy: ProxyContext, record: RequestRecord): Promise<void> {
   beginLines(client, proxy, record);
-  const { body, scheduling, requestId, tags, hasPrompt } = await describe(client, proxy);
+  const { body, requestId, tags, hasPrompt, ...described } = await describe(client, proxy);
+  const scheduling = withReasons(described.scheduling, record, proxy);
   record.bodyAt = proxy.now();
   record.hasPrompt = hasPrompt;
   record.requestBytes = body.length;
