@@ -1,7 +1,7 @@
 /** What a request's log lines (log/request-lines.ts) are told in more than one place of the proxy: its names, its errors, its attempts. */
 import type { RouterError } from "../errors.ts";
 import type { InstanceCounts, RequestLines } from "../log/request-lines.ts";
-import type { Assignment, SchedulingRequest } from "../scheduler/assignment.ts";
+import type { Assignment } from "../scheduler/assignment.ts";
 import type { UpstreamFailure } from "../upstream/failure.ts";
 import { describeFailure } from "../upstream/failure.ts";
 import type { ProxyContext } from "./context.ts";
@@ -38,16 +38,6 @@ function traceIdOf(client: Downstream): string | null {
     if (value !== null && value !== "") return value;
   }
   return /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(client.header("traceparent") ?? "")?.[1] ?? null;
-}
-
-/** The request as the scheduler sees it, with an ear for its reasons when they go to the log. */
-export function withReasons(
-  scheduling: SchedulingRequest,
-  { lines }: RequestRecord,
-  { explain }: ProxyContext,
-): SchedulingRequest {
-  if (lines === null || !lines.wantsInfo) return scheduling;
-  return { ...scheduling, explain: (choice) => lines.say(explain(choice)) };
 }
 
 export function countsOf(assignment: Assignment): InstanceCounts {
