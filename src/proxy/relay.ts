@@ -6,6 +6,7 @@
 import type { Assignment } from "../scheduler/assignment.ts";
 import type { UpstreamFailure } from "../upstream/failure.ts";
 import type { ProxyContext } from "./context.ts";
+import type { HeaderList } from "../upstream/response-head.ts";
 import type { Downstream } from "./downstream.ts";
 import { findStreamFault } from "./outcome.ts";
 import type { Answer, AnswerBodyListener } from "./pending-answer.ts";
@@ -65,7 +66,9 @@ class RelayListener implements AnswerBodyListener {
     const { head } = answer;
     this.#stream = head.mediaType === "text/event-stream";
     this.#hold = !this.#stream && head.framing.kind === "length" && head.framing.bytes <= HOLD_BYTES;
-    client.head(head.status, [...head.headers.filter(isForeign), ...relayed.record.routerHeaders]);
+    const isEmpty = head.framing.kind === "length" && head.framing.bytes === 0;
+    const type = head.mediaType === "" && !isEmpty ? UNNAMED_TYPE : [];
+    client.head(head.status, [...head.headers.filter(isForeign), ...type, ...relayed.record.routerHeaders]);
   }
 
   onData(chunk: Uint8Array): void {
@@ -153,6 +156,8 @@ class RelayListener implements AnswerBodyListener {
   }
 }
 
+/** What the Go router makes of an answer without a type, unless it is binary. Bun would call it application/octet-stream. */
+const UNNAMED_TYPE: HeaderList = [["content-type", "text/plain; charset=utf-8"]];
 const EMPTY = new Uint8Array(0);
 
 /** An instance cannot speak in the router's name. */

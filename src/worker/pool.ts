@@ -21,7 +21,7 @@ export interface PoolEvents {
 }
 
 /** What all threads start with; the rest is each one's own. */
-export type PoolSettings = Omit<WorkerSettings, "name" | "seed" | "reusePort" | "port"> & {
+export type PoolSettings = Omit<WorkerSettings, "name" | "seed" | "prefixSeed" | "reusePort" | "port"> & {
   readonly port: number;
   readonly workers: number;
   readonly seed: number;
@@ -184,6 +184,7 @@ export class WorkerPool {
       reusePort: workers > 1,
       name: thread.name,
       seed: seed + generation,
+      prefixSeed: seed,
     };
     thread.send({ kind: "start", settings });
     thread.send({ kind: "snapshot", snapshot: this.#snapshot });

@@ -1,3 +1,4 @@
+import { hasPrompt } from "../../src/proxy/has-prompt.ts";
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { readBodyFields, type BodyFields, type RequestIdField } from "../../src/proxy/body-fields.ts";
@@ -20,7 +21,9 @@ function parsed(body: Uint8Array): BodyFields | null {
     model: text(own(value, "model")),
     stream: own(value, "stream") === true,
     sessionId: text(own(value, "session_id")) ?? text(own(own(value, "extra_body"), "session_id")),
+    reqId: text(own(value, "req_id")),
     requestId: requestId(own(value, "request_id")),
+    hasPrompt: hasPrompt(value),
   };
 }
 

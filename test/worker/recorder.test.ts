@@ -37,11 +37,15 @@ const answered = {
   responseBytes: 20,
 };
 
+function elsewhere(connectionsOpened: number): Parameters<ThreadRecorder["metrics"]>[0] {
+  return { connectionsOpened, sessions: { hits: 0, requests: 0 } };
+}
+
 describe("a finished request", () => {
   test("counts once everywhere", () => {
     const { recorder } = setUp();
     recorder.finish(record(answered), 2000);
-    const { counters, histograms } = recorder.metrics(5);
+    const { counters, histograms } = recorder.metrics(elsewhere(5));
     expect(Object.fromEntries(counters)).toEqual({
       'http_requests_total{endpoint="/v1/chat/completions",method="POST",status_code="200"}': 1,
       'inference_requests_total{decode_worker="",mixed_worker="http://127.0.0.1:8001",prefill_worker="",status_code="200"}': 1,
@@ -57,7 +61,7 @@ describe("a finished request", () => {
   test("that no instance answered is no inference request, but has its reason", () => {
     const { recorder } = setUp();
     recorder.finish(record({ status: 503, error: "no_instance" }), 2000);
-    const series = [...recorder.metrics(0).counters.keys()].join();
+    const series = [...recorder.metrics(elsewhere(0)).counters.keys()].join();
     expect(series).toContain('fd_router_request_errors_total{reason="no_instance"}');
     expect(series).not.toContain("inference_requests_total");
   });
@@ -65,7 +69,7 @@ describe("a finished request", () => {
   test("figures that were taken do not change afterwards", () => {
     const { recorder } = setUp();
     recorder.finish(record(), 2000);
-    const taken = recorder.metrics(0);
+    const taken = recorder.metrics(elsewhere(0));
     recorder.finish(record(), 2000);
     expect(
       taken.counters.get('http_requests_total{endpoint="/v1/chat/completions",method="POST",status_code="200"}'),
@@ -94,7 +98,7 @@ describe("access lines", () => {
   test("O06 that nobody takes are dropped and counted", () => {
     const { recorder } = setUp();
     for (let i = 0; i < 5000; i++) recorder.finish(record({}, { query: "q".repeat(250) }), 1002);
-    const dropped = recorder.metrics(0).counters.get(METRICS.logDropped.name) ?? 0;
+    const dropped = recorder.metrics(elsewhere(0)).counters.get(METRICS.logDropped.name) ?? 0;
     expect(dropped).toBeGreaterThan(1000);
     expect(recorder.takeLines().split("\n").length - 1).toBe(5000 - dropped);
   });
@@ -128,7 +132,7 @@ describe("O04 instances that left", () => {
       recorder.upstreamFailed(instanceOn(port).id, "cut");
     }
     recorder.forget(new Set([instanceOn(8001).id, instanceOn(80).id]));
-    const series = [...recorder.metrics(0).counters.keys()];
+    const series = [...recorder.metrics(elsewhere(0)).counters.keys()];
     expect(series.filter((each) => each.includes("127.0.0.1"))).toHaveLength(2);
     expect(series.join()).toContain("127.0.0.1:8002");
   });
@@ -151,6 +155,6 @@ describe("O04 instances that left", () => {
       recorder.upstreamFailed(instanceOn(i).id, "connect");
       if (i % 500 === 0) recorder.forget(departures.takeForgotten(i * 1000));
     }
-    expect(recorder.metrics(0).counters.size).toBeLessThan(900);
+    expect(recorder.metrics(elsewhere(0)).counters.size).toBeLessThan(900);
   });
 });

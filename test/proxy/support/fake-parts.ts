@@ -78,6 +78,8 @@ export class FakeExchange {
 export class FakeAssignment implements Assignment {
   readonly instance: Instance;
   readonly outcomes: Outcome[] = [];
+  readonly requestCount = 1;
+  readonly promptTokens = 0;
   firstTokens = 0;
 
   constructor(instance: Instance) {
@@ -145,7 +147,10 @@ export class FakeParts {
     };
     const all = Array.from({ length: instances }, (_, i) => fakeInstance(8000 + i));
     this.context = {
-      dispatcher: { assign: (_, excluded) => this.#assign(all.filter(({ id }) => !excluded.has(id))) },
+      dispatcher: {
+        promptUse: () => "nothing",
+        assign: (_, excluded) => this.#assign(all.filter(({ id }) => !excluded.has(id))),
+      },
       upstream: upstream as unknown as UpstreamClient,
       recorder: this.recorder,
       retryBudget: new RetryBudget({ share: 1, perSecond: 10 }, 0),
