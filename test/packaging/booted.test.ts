@@ -20,9 +20,10 @@ describe.skipIf(root === undefined)("the service under a real systemd", () => {
   let folder = "";
   let machine: BootedMachine;
   let port = 0;
-  const engine = startEngine(400);
+  let engine: ReturnType<typeof startEngine>;
 
   beforeAll(async () => {
+    engine = startEngine(400);
     folder = await mkdtemp(join(tmpdir(), "fd-router-booted-"));
     const release = { version: "0.0.1", epoch: 1_700_000_000 };
     await writeTree(join(folder, "tree"), await compiledBinary(), release);
