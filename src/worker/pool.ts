@@ -184,8 +184,7 @@ export class WorkerPool {
       name: thread.name,
       seed: seed + generation,
     };
-    thread.send({ kind: "start", settings });
-    thread.send({ kind: "snapshot", snapshot: this.#snapshot });
+    thread.send({ kind: "start", settings, snapshot: this.#snapshot });
     thread.send({ kind: "dispatchers", index, count: workers });
     return thread;
   }
