@@ -193,8 +193,7 @@ export class WorkerPool {
       seed: seed + generation,
       prefixSeed: seed,
     };
-    thread.send({ kind: "start", settings });
-    thread.send({ kind: "snapshot", snapshot: this.#snapshot });
+    thread.send({ kind: "start", settings, snapshot: this.#snapshot });
     thread.send({ kind: "dispatchers", index, count: workers });
     return thread;
   }
