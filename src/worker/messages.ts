@@ -24,6 +24,8 @@ export interface WorkerSettings extends LiveOptions {
   /** Several threads listen on the port. */
   readonly reusePort: boolean;
   readonly seed: number;
+  /** Of the hashes of prompt prefixes, which the threads tell each other. */
+  readonly prefixSeed: number;
   readonly splitwise: boolean;
 }
 
@@ -31,7 +33,8 @@ export interface WorkerSettings extends LiveOptions {
 export type CutScope = "all" | "all-but-streams";
 
 export type ToWorker =
-  | { readonly kind: "start"; readonly settings: WorkerSettings }
+  /** With the fleet: a thread that listened before it knew it would answer 503. */
+  | { readonly kind: "start"; readonly settings: WorkerSettings; readonly snapshot: FleetSnapshot }
   | { readonly kind: "snapshot"; readonly snapshot: FleetSnapshot }
   | { readonly kind: "digest"; readonly digest: LoadDigest }
   /** Another thread ended: its load is gone. */

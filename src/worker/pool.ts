@@ -21,7 +21,7 @@ export interface PoolEvents {
 }
 
 /** What all threads start with; the rest is each one's own. */
-export type PoolSettings = Omit<WorkerSettings, "name" | "seed" | "reusePort" | "port"> & {
+export type PoolSettings = Omit<WorkerSettings, "name" | "seed" | "prefixSeed" | "reusePort" | "port"> & {
   readonly port: number;
   readonly workers: number;
   readonly seed: number;
@@ -104,6 +104,13 @@ export class WorkerPool {
     return total;
   }
 
+  /** How often sessions came back to their instance, of how many choices, since the start. */
+  sessions(): { readonly hits: number; readonly total: number } {
+    const data = this.#threads.reduce((sum, thread) => addMetrics(sum, thread.metrics), this.#endedMetrics);
+    const count = (name: string): number => data.counters.get(name) ?? 0;
+    return { hits: count(METRICS.cacheHits.name), total: count(METRICS.cacheRequests.name) };
+  }
+
   totals(): PoolTotals {
     const data = this.#threads.reduce((sum, thread) => addMetrics(sum, thread.metrics), this.#endedMetrics);
     const ended = data.histograms.get(METRICS.requestDuration.name)?.counts ?? [];
@@ -125,7 +132,8 @@ export class WorkerPool {
   /** Hands changed options to all threads; resolves when every one has them. Requests under way keep what they began with. */
   async configure(options: LiveOptions): Promise<void> {
     this.#settings = { ...this.#settings, ...options };
-    await Promise.all(this.#threads.map((thread) => thread.configure(options)));
+    // One that ended is started with the new ones.
+    await Promise.all(this.#living.map((thread) => thread.configure(options)));
   }
 
   async figures(): Promise<PoolFigures> {
@@ -183,9 +191,9 @@ export class WorkerPool {
       reusePort: workers > 1,
       name: thread.name,
       seed: seed + generation,
+      prefixSeed: seed,
     };
-    thread.send({ kind: "start", settings });
-    thread.send({ kind: "snapshot", snapshot: this.#snapshot });
+    thread.send({ kind: "start", settings, snapshot: this.#snapshot });
     thread.send({ kind: "dispatchers", index, count: workers });
     return thread;
   }

@@ -14,6 +14,7 @@ import { Departures } from "./departures.ts";
 import type { MainLink } from "./main-link.ts";
 import type { LiveOptions, ToWorker, WorkerSettings } from "./messages.ts";
 import { ModelList } from "./models.ts";
+import { Prompts } from "./prompts.ts";
 import { ThreadRecorder } from "./recorder.ts";
 import { IDLE_CONNECTION_SECS, ServeDownstream } from "./serve-downstream.ts";
 import { Ticker } from "./ticker.ts";
@@ -25,6 +26,7 @@ export class WorkerService {
   readonly #scheduler: Scheduler;
   readonly #upstream: UpstreamClient;
   readonly #recorder: ThreadRecorder;
+  readonly #prompts: Prompts;
   #proxy: ProxyContext;
   readonly #ticker: Ticker;
   readonly #departures = new Departures();
@@ -33,8 +35,9 @@ export class WorkerService {
   #snapshot: FleetSnapshot = EMPTY_SNAPSHOT;
   #draining = false;
 
-  static start(settings: WorkerSettings, link: MainLink): WorkerService {
+  static start(settings: WorkerSettings, snapshot: FleetSnapshot, link: MainLink): WorkerService {
     const service = new WorkerService(settings, link);
+    service.#update(snapshot);
     service.#listen(settings);
     return service;
   }
@@ -50,6 +53,7 @@ export class WorkerService {
       onCrash: (message) => link.send({ kind: "crashed", message }),
       onFailure: (id) => link.send({ kind: "observed", id }),
     });
+    this.#prompts = new Prompts(settings.prefixSeed, (message) => this.#recorder.warn(message));
     const sources = {
       snapshot: () => this.#snapshot,
       draining: () => this.#draining,
@@ -57,6 +61,7 @@ export class WorkerService {
       control: link.control.bind(link),
     };
     this.#proxy = {
+      prompts: this.#prompts.reader(scheduler),
       dispatcher: this.#scheduler,
       upstream: this.#upstream,
       recorder: this.#recorder,
@@ -65,6 +70,7 @@ export class WorkerService {
       splitwise: settings.splitwise,
       now,
       random,
+      requestLines: () => this.#recorder.requestLines(),
       answerLocally: (client, route) => answerLocally(client, route, sources),
     };
     this.#ticker = new Ticker({
@@ -122,6 +128,7 @@ export class WorkerService {
   async stop(): Promise<void> {
     this.#ticker.stop();
     this.#upstream.close();
+    this.#prompts.close();
     await this.#server?.stop(true);
   }
 
@@ -177,7 +184,8 @@ export class WorkerService {
     this.#scheduler.configure(scheduler);
     this.#upstream.configure(clientOptions(proxy));
     this.#recorder.configure(log);
-    this.#proxy = { ...this.#proxy, retryBudget: newRetryBudget(proxy), limits: limitsOf(proxy) };
+    const prompts = this.#prompts.reader(scheduler);
+    this.#proxy = { ...this.#proxy, prompts, retryBudget: newRetryBudget(proxy), limits: limitsOf(proxy) };
   }
 
   async #drain(noticeMs: number): Promise<void> {
