@@ -71,8 +71,9 @@ async function serve(config: Config, port: number, log: Logger, args: readonly s
   const reloader = new Reloader(config, { args, env: process.env, readFile: readText }, { ...parts, notifier });
   const progress = setInterval(() => registry.inFlight(pool.inFlight()), 250);
   const statsMs = config.scheduler["stats-interval-secs"] * 1000;
-  const isGo = config.log.format === "go";
-  const stats = isGo ? setInterval(() => log.info(statsLine(registry.snapshot(), pool.inFlight())), statsMs) : null;
+  const stats = setInterval(() => {
+    if (reloader.config.log.format === "go") log.info(statsLine(registry.snapshot(), pool.inFlight()));
+  }, statsMs);
   process.on("SIGUSR2", () => pool.crashOne());
   onHangUp(() => void reloader.reload());
   notifier.ready();
@@ -81,7 +82,7 @@ async function serve(config: Config, port: number, log: Logger, args: readonly s
   void endSignal().then(() => process.exit(1));
   const clean = await drain(pool, reloader.config.server, log);
   clearInterval(progress);
-  if (stats !== null) clearInterval(stats);
+  clearInterval(stats);
   await registry.stop();
   pool.stop();
   log.info(clean ? "Stopped, every answer was completed" : "Stopped, some answers were cut");
