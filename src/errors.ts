@@ -35,6 +35,7 @@ export const ERRORS = define({
   upstream_failed: err(502, "upstream", "server_error", "Failed to connect to backend service"),
   upstream_invalid: err(502, "upstream", "server_error", "Invalid answer from backend service"),
   no_instance: retryLater(err(503, "router", "overloaded_error", "Failed to select worker")),
+  no_pair: retryLater(err(503, "router", "overloaded_error", "No available prefill/decode workers")),
   draining: retryLater(err(503, "router", "overloaded_error", "Router is shutting down")),
   control_unavailable: retryLater(err(503, "router", "server_error", "Control plane did not answer")),
   upstream_timeout: err(504, "upstream", "timeout_error", "Backend service did not answer in time"),

@@ -1,12 +1,11 @@
 #!/usr/bin/env bun
 /** What one request costs the scheduler: assign, first token and settle. `bun bench/micro/scheduler.ts [policy...]`. */
-import type { InstanceId } from "../../src/fleet/instance.ts";
 import { createRandom, randomIndex } from "../../src/lib/random.ts";
 import type { Assignment } from "../../src/scheduler/assignment.ts";
 import { schedulerOptions } from "../../src/scheduler/options.ts";
 import { POLICY_NAMES } from "../../src/scheduler/policies/index.ts";
 import { Scheduler } from "../../src/scheduler/scheduler.ts";
-import { fleet } from "../../test/scheduler/support.ts";
+import { fleet, NONE, request } from "../../test/scheduler/support.ts";
 
 const SIZES = [16, 64, 512, 4000];
 /** Dispatchers, of which one is measured; the others' digests are in its accounts. */
@@ -14,12 +13,13 @@ const DISPATCHERS = [1, 8];
 const ROUNDS = 40;
 const PER_ROUND = 2000;
 const IN_FLIGHT_PER_INSTANCE = 4;
-const NONE: ReadonlySet<InstanceId> = new Set();
-const SHAPE = { role: "mixed", model: null, promptTokens: 500, stream: true, sessionId: null } as const;
+const SHAPE = request({ promptTokens: 500 });
 
 const named = process.argv.slice(2);
 const policies = POLICY_NAMES.filter((name) => (named.length === 0 ? name === "p2c" : named.includes(name)));
 
+// Compiles what is measured below.
+for (const policy of policies) measure(policy, 64, 2);
 console.log("ns per assign + firstToken + settle; p99 is of single assigns, the clock's own cost included");
 for (const policy of policies) {
   for (const dispatchers of DISPATCHERS) {
@@ -65,7 +65,6 @@ function measure(policy: (typeof POLICY_NAMES)[number], size: number, dispatcher
     single.push(Bun.nanoseconds() - started);
     settle();
   }
-  const cell = (value: number): string => value.toFixed(0).padStart(7);
   return (
     `${policy.padEnd(24)} ${String(dispatchers).padStart(2)} dispatchers ${String(size).padStart(5)} instances` +
     `  median${cell(quantile(rounds, 0.5))}  assign p99${cell(quantile(single, 0.99))}`
@@ -75,4 +74,8 @@ function measure(policy: (typeof POLICY_NAMES)[number], size: number, dispatcher
 function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.floor((sorted.length - 1) * share)] ?? Number.NaN;
+}
+
+function cell(value: number): string {
+  return value.toFixed(0).padStart(7);
 }

@@ -3,7 +3,7 @@
 import { parseArgs } from "node:util";
 import { createRandom } from "../../src/lib/random.ts";
 import { schedulerOptions } from "../../src/scheduler/options.ts";
-import { POLICY_NAMES } from "../../src/scheduler/policies/index.ts";
+import { POLICIES } from "../../src/scheduler/policies/index.ts";
 import type { EngineShape } from "./engine.ts";
 import type { SimulationResult, SimulationSpec } from "./simulate.ts";
 import { simulate } from "./simulate.ts";
@@ -11,6 +11,8 @@ import type { TraceRow } from "./trace.ts";
 import { drawTrace, readTrace } from "./trace.ts";
 
 const DRAWN_ROWS = 20_000;
+
+const WITHOUT_PREFIXES = POLICIES.filter(({ readsPrefixes }) => readsPrefixes !== true).map(({ name }) => name);
 
 const HELP = `Usage: bun bench/sim/run.ts [options]
 
@@ -22,7 +24,8 @@ const HELP = `Usage: bun bench/sim/run.ts [options]
   --digest-age-ms MS     mean age of what one dispatcher knows of another, default 100
   --load SHARE           of what the fleet can do, default 0.9
   --requests N           default 60000
-  --policies A,B         default: all, and omniscient (sees every engine's true state)
+  --policies A,B         default: all but the cache-aware ones, since the engines have no cache; and omniscient, which sees
+                         every engine's true state
   --margin N             p2c: spill margin, default 4
   --slots N              requests in an engine's batch, default 64
   --prefill-tokens N     tokens of prompt an engine computes per second, default 20000
@@ -40,7 +43,7 @@ const { values } = parseArgs({
     "digest-age-ms": { type: "string", default: "100" },
     load: { type: "string", default: "0.9" },
     requests: { type: "string", default: "60000" },
-    policies: { type: "string", default: [...POLICY_NAMES, "omniscient"].join(",") },
+    policies: { type: "string", default: [...WITHOUT_PREFIXES, "omniscient"].join(",") },
     margin: { type: "string", default: "4" },
     slots: { type: "string", default: "64" },
     "prefill-tokens": { type: "string", default: "20000" },
@@ -92,7 +95,7 @@ function compare(name: string, trace: readonly TraceRow[]): void {
         policy === "omniscient" ? policy : schedulerOptions.parse({ policy, "spill-margin": Number(values.margin) }),
       seed: Number(values.seed),
     };
-    console.log(row(policy, simulate(spec)));
+    console.log(line(policy, simulate(spec)));
   }
 }
 
@@ -105,9 +108,11 @@ function capacityPerMs(engine: EngineShape, trace: readonly TraceRow[]): number 
   return Math.min(1 / prefillMs, engine.slots / (prefillMs + decodeMs));
 }
 
-function row(policy: string, result: SimulationResult): string {
-  const cell = (sorted: Float64Array, share: number): string =>
-    (sorted[Math.floor((sorted.length - 1) * share)] ?? Number.NaN).toFixed(0).padStart(8);
+function line(policy: string, result: SimulationResult): string {
   const { queuedMs, ttftMs, imbalance } = result;
   return `${policy.padEnd(26)}${cell(queuedMs, 0.5)}${cell(queuedMs, 0.99)}        ${cell(ttftMs, 0.5)}${cell(ttftMs, 0.99)}   ${imbalance.toFixed(2).padStart(8)}`;
+}
+
+function cell(sorted: Float64Array, share: number): string {
+  return (sorted[Math.floor((sorted.length - 1) * share)] ?? Number.NaN).toFixed(0).padStart(8);
 }

@@ -2,13 +2,14 @@
  * Runs the project's own schedulers against simulated engines in simulated time: requests come to dispatchers at random, the
  * dispatchers tell each other of their load with a delay, and everything that waits is measured.
  */
-import type { Instance, InstanceId } from "../../src/fleet/instance.ts";
+import type { InstanceId } from "../../src/fleet/instance.ts";
 import type { FleetMember } from "../../src/fleet/snapshot.ts";
 import type { Random } from "../../src/lib/random.ts";
 import { createRandom, randomIndex } from "../../src/lib/random.ts";
 import type { Assignment } from "../../src/scheduler/assignment.ts";
 import type { SchedulerOptions } from "../../src/scheduler/options.ts";
 import { Scheduler } from "../../src/scheduler/scheduler.ts";
+import { idOf, member, NONE } from "../../test/scheduler/support.ts";
 import type { EngineShape } from "./engine.ts";
 import { SimulatedEngine } from "./engine.ts";
 import { EventQueue } from "./event-queue.ts";
@@ -229,10 +230,9 @@ class Simulation {
     const members: FleetMember[] = [];
     for (let number = 0; number < instances; number++) {
       const isNew = fault?.kind === "joins" && fault.instance === number;
-      const instance = instanceOf(number);
-      this.#numbers.set(instance.id, number);
+      this.#numbers.set(idOf(number), number);
       if (isNew && version === 1) continue;
-      members.push({ instance, state: "ready", epoch: 1, readyAgeMs: isNew ? 0 : 3_600_000, report: null });
+      members.push(member(number, isNew ? { readyAgeMs: 0 } : {}));
     }
     for (const scheduler of this.#schedulers) scheduler.update({ version, members }, now);
   }
@@ -242,30 +242,6 @@ class Simulation {
     if (engine === undefined) throw new Error(`no engine ${number}, wanted one below ${this.#engines.length}`);
     return engine;
   }
-}
-
-const NONE: ReadonlySet<InstanceId> = new Set();
-
-function instanceOf(number: number): Instance {
-  const port = 10_000 + number;
-  return {
-    id: `http://10.0.0.1:${port}` as InstanceId, // Canonical by construction.
-    role: "mixed",
-    scheme: "http",
-    host: "10.0.0.1",
-    port,
-    metricsPort: port,
-    model: null,
-    weight: 1,
-    maxInFlight: null,
-    connectorPort: null,
-    engineWorkerQueuePort: null,
-    transferProtocol: null,
-    rdmaPorts: null,
-    deviceIds: null,
-    tpSize: 0,
-    version: null,
-  };
 }
 
 function traceRow(trace: readonly TraceRow[], index: number): TraceRow {

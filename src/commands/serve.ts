@@ -9,9 +9,16 @@ import type { ControlReply, ControlRequest } from "../fleet/control.ts";
 import { programName } from "../lib/program-name.ts";
 import { Logger } from "../log/logger.ts";
 import { createRegistry, type RegistryService } from "../registry/service.ts";
+import { isJournal } from "../systemd/journal-stream.ts";
+import { openNotifySocket } from "../systemd/notify-socket.ts";
+import { ServiceNotifier, watchdogOf } from "../systemd/service-notifier.ts";
+import { ServiceStatus } from "../systemd/service-status.ts";
 import { isPortTaken } from "../worker/port-check.ts";
 import { WorkerPool } from "../worker/pool.ts";
 import type { Command } from "./command.ts";
+import { drain } from "./serve-drain.ts";
+import { Reloader } from "./serve-reload.ts";
+import { endSignal, watchHangUps } from "./serve-signals.ts";
 
 export const command: Command = {
   name: "serve",
@@ -24,87 +31,104 @@ export const command: Command = {
       return loaded.code;
     }
     const { config } = loaded;
-    const log = new Logger(config.log);
+    const journal = process.env["JOURNAL_STREAM"];
+    const log = new Logger(config.log, { out: isJournal(1, journal), err: isJournal(2, journal) });
     for (const warning of loaded.warnings) log.warn(warning);
     const resolved = resolveListenPort(config.server.port, readText);
     if (!resolved.ok) return cannotStart(log, resolved.message);
-    return serve(config, resolved.port, log);
+    return serve(config, resolved.port, log, args);
   },
 };
 
-async function serve(config: Config, port: number, log: Logger): Promise<number> {
-  const { host } = config.server;
-  const registry = createRegistry(config.manager, { splitwise: config.server.splitwise, routerPort: port, log });
+interface Parts {
+  readonly registry: RegistryService;
+  readonly pool: WorkerPool;
+  readonly log: Logger;
+}
+
+async function serve(config: Config, port: number, log: Logger, args: readonly string[]): Promise<number> {
+  const onHangUp = watchHangUps();
+  const parts = assemble(config, port, log);
+  const { registry, pool } = parts;
+  try {
+    await start(parts, config.server.host, port);
+  } catch (error) {
+    await registry.stop();
+    pool.stop();
+    return cannotStart(log, error instanceof Error ? error.message : String(error));
+  }
+  const notifier = notifierOf(parts);
+  const reloader = new Reloader(config, { args, env: process.env, readFile: readText }, { ...parts, notifier });
+  const progress = setInterval(() => registry.inFlight(pool.inFlight()), 250);
+  process.on("SIGUSR2", () => pool.crashOne());
+  onHangUp(() => void reloader.reload());
+  notifier.ready();
+  await endSignal();
+  notifier.stopping();
+  void endSignal().then(() => process.exit(1));
+  const clean = await drain(pool, reloader.config.server, log);
+  clearInterval(progress);
+  await registry.stop();
+  pool.stop();
+  log.info(clean ? "Stopped, every answer was completed" : "Stopped, some answers were cut");
+  await log.flush(1000);
+  // Not left to the event loop: a client that keeps its half of a connection open must not hold the process.
+  return process.exit(0);
+}
+
+function assemble(config: Config, port: number, log: Logger): Parts {
+  const { splitwise } = config.server;
+  const registry = createRegistry(config.manager, { splitwise, routerPort: port, log });
   const pool = new WorkerPool(
     {
-      hostname: host,
+      hostname: config.server.host,
       port,
       workers: workersOf(config),
+      splitwise,
       seed: crypto.getRandomValues(new Uint32Array(1))[0] ?? 0,
       proxy: config.server,
       scheduler: config.scheduler,
       log: config.log,
     },
     {
-      control: (request) => control(request, registry, pool, log),
+      control: (request) => control(request, parts),
       lines: (text) => log.lines(text),
       observed: (id) => registry.observe(id),
       warn: (message) => log.warn(message),
       error: (message) => log.error(message),
     },
   );
+  const parts = { registry, pool, log };
   registry.onSnapshot((snapshot) => pool.publish(snapshot));
-  log.info(`Starting server on ${host}:${port}`);
-  try {
-    if (isPortTaken(host, port)) throw new Error(`listen tcp ${host}:${port}: bind: address already in use`);
-    await registry.start();
-    const actual = await pool.start();
-    if (port === 0) log.info(`Listening on port ${actual}`);
-  } catch (error) {
-    await registry.stop();
-    pool.stop();
-    return cannotStart(log, error instanceof Error ? error.message : String(error));
-  }
-  const progress = setInterval(() => registry.inFlight(pool.inFlight()), 250);
-  process.on("SIGUSR2", () => pool.crashOne());
-  await endSignal();
-  clearInterval(progress);
-  const clean = await drain(pool, config, log);
-  await registry.stop();
-  pool.stop();
-  log.info(clean ? "Stopped, every answer was completed" : "Stopped, some answers were cut");
-  await log.flush(1000);
-  return 0;
+  return parts;
 }
 
-async function control(
-  request: ControlRequest,
-  registry: RegistryService,
-  pool: WorkerPool,
-  log: Logger,
-): Promise<ControlReply> {
+/** Resolves when every worker thread listens. */
+async function start({ registry, pool, log }: Parts, host: string, port: number): Promise<void> {
+  log.info(`Starting server on ${host}:${port}`);
+  if (isPortTaken(host, port)) throw new Error(`listen tcp ${host}:${port}: bind: address already in use`);
+  await registry.start();
+  const actual = await pool.start();
+  if (port === 0) log.info(`Listening on port ${actual}`);
+}
+
+async function control(request: ControlRequest, { registry, pool, log }: Parts): Promise<ControlReply> {
   if (request.path !== "/metrics") return registry.handle(request);
   return metricsPage({ figures: await pool.figures(), snapshot: registry.snapshot(), logDropped: log.dropped });
 }
 
-/** No new connections; answers get their time to end, streams longer, and a second signal ends it all at once. */
-async function drain(pool: WorkerPool, config: Config, log: Logger): Promise<boolean> {
-  const shortMs = config.server["drain-timeout-secs"] * 1000;
-  const streamMs = config.server["stream-drain-timeout-secs"] * 1000;
-  log.info(`Stopping: running answers have ${shortMs / 1000} s, streams ${streamMs / 1000} s`);
-  void endSignal().then(() => process.exit(1));
-  if (await pool.drain(shortMs)) return true;
-  pool.cut("all-but-streams");
-  if (await pool.drain(Math.max(0, streamMs - shortMs))) return true;
-  pool.cut("all");
-  await pool.drain(1000);
-  return false;
-}
+const now = (): number => performance.now();
 
-function endSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
+/** Tells systemd of the service as long as the process lives; nobody else is told. */
+function notifierOf({ pool, registry }: Parts): ServiceNotifier {
+  const status = new ServiceStatus(now());
+  const socket = openNotifySocket(process.env["NOTIFY_SOCKET"]);
+  const notifier = new ServiceNotifier(socket, watchdogOf(process.env, process.pid), {
+    alive: () => pool.answers,
+    status: () => status.line({ ...pool.totals(), snapshot: registry.snapshot() }, now()),
   });
+  if (socket !== null) setInterval(() => notifier.tick(now()), notifier.tickMs);
+  return notifier;
 }
 
 function workersOf(config: Config): number {

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { FORMER_KEYS, GO_KEYS } from "./go-keys.ts";
+import { RESTART_KEYS } from "./restart-keys.ts";
 import { logOptions } from "../log/options.ts";
 import { proxyOptions } from "../proxy/options.ts";
 import { registryOptions } from "../registry/options.ts";
@@ -41,6 +42,8 @@ export interface Option {
   readonly flag: string | null;
   /** Other names of the key, from early versions. */
   readonly formerKeys: readonly string[];
+  /** A reload does not change it: see restart-keys.ts. */
+  readonly needsRestart: boolean;
   /** Known to the Go program: see go-keys.ts. */
   readonly goKey: boolean;
   readonly secret: boolean;
@@ -92,6 +95,7 @@ export function describeOption(section: SectionName, key: string, schema: z.ZodT
       .filter((former) => FORMER_KEYS[former] === path)
       .map((former) => former.slice(section.length + 1)),
     goKey: GO_KEYS.has(path),
+    needsRestart: RESTART_KEYS.has(path),
     secret: meta.secret ?? false,
     caseSensitive: meta.caseSensitive ?? false,
   });

@@ -14,6 +14,12 @@ export interface InstanceLoad {
   readonly promptTokens: number;
 }
 
+/** An instance was sent a prompt of these blocks (chained hashes), so that its cache probably holds them. */
+export interface PrefixInsert {
+  readonly id: InstanceId;
+  readonly hashes: readonly number[];
+}
+
 export interface LoadDigest {
   /** Unique for the life of a thread: a restarted worker has another one. */
   readonly dispatcher: string;
@@ -21,4 +27,6 @@ export interface LoadDigest {
   /** `full`: an instance that is not listed has no load of this dispatcher. Otherwise only what changed. */
   readonly full: boolean;
   readonly loads: readonly InstanceLoad[];
+  /** New since the last digest, if there are any. A lost one costs cache hits, nothing else. */
+  readonly prefixes?: readonly PrefixInsert[];
 }

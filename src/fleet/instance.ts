@@ -12,7 +12,7 @@ export type InstanceId = string & { readonly [instanceIdBrand]: true };
 
 const CANONICAL = /^https?:\/\/(?:[a-zA-Z0-9._-]+|\[[0-9a-f:]+\]):[1-9]\d{0,4}$/;
 
-export function isInstanceId(text: string): text is InstanceId {
+function isInstanceId(text: string): text is InstanceId {
   return CANONICAL.test(text);
 }
 

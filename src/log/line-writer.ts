@@ -5,12 +5,14 @@
 import { write } from "node:fs";
 
 const MAX_QUEUED_BYTES = 4 * 1024 * 1024;
+const NEWLINE = 10;
 /** Pause after EAGAIN: the other end of a non-blocking pipe is full. */
 const RETRY_MS = 10;
 
 export class LineWriter {
   readonly #fd: number;
-  #queue: string[] = [];
+  #queue: Buffer[] = [];
+  /** Of the queue, and of what is being written. */
   #queuedBytes = 0;
   #writing = false;
   #dropped = 0;
@@ -27,12 +29,13 @@ export class LineWriter {
 
   /** `lines` is one line or several, each with its newline. */
   write(lines: string): void {
-    if (this.#queuedBytes + lines.length > MAX_QUEUED_BYTES) {
-      this.#dropped += lines.split("\n").length - 1;
+    const bytes = Buffer.from(lines);
+    if (this.#queuedBytes + bytes.length > MAX_QUEUED_BYTES) {
+      this.#dropped += countLines(bytes);
       return;
     }
-    this.#queue.push(lines);
-    this.#queuedBytes += lines.length;
+    this.#queue.push(bytes);
+    this.#queuedBytes += bytes.length;
     if (!this.#writing) this.#next();
   }
 
@@ -51,9 +54,8 @@ export class LineWriter {
       return;
     }
     this.#writing = true;
-    const bytes = Buffer.from(this.#queue.join(""));
+    const bytes = Buffer.concat(this.#queue);
     this.#queue = [];
-    this.#queuedBytes = 0;
     this.#writeFrom(bytes, 0);
   }
 
@@ -62,9 +64,16 @@ export class LineWriter {
       if (error?.code === "EAGAIN") setTimeout(() => this.#writeFrom(bytes, offset), RETRY_MS);
       else if (error === null && offset + written < bytes.length) this.#writeFrom(bytes, offset + written);
       else {
-        if (error !== null) this.#dropped += bytes.subarray(offset).toString().split("\n").length - 1;
+        if (error !== null) this.#dropped += countLines(bytes.subarray(offset));
+        this.#queuedBytes -= bytes.length;
         this.#next();
       }
     });
   }
+}
+
+function countLines(bytes: Buffer): number {
+  let count = 0;
+  for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) count++;
+  return count;
 }

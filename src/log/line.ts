@@ -26,7 +26,7 @@ export function logLine(
       return `[${name}] ${goTime(now)} ${position}: ${oneLine(message)}\n`;
     }
     case "json":
-      return `${JSON.stringify({ level, time: now.toISOString(), msg: message, ...fields })}\n`;
+      return `${oneLine(JSON.stringify({ level, time: now.toISOString(), msg: message, ...fields }))}\n`;
     case "pretty":
       return `${styleText("dim", goTime(now).slice(11))} ${styleText(COLOURS[level], level.padEnd(5))} ${oneLine(message)}\n`;
   }
@@ -52,6 +52,7 @@ function two(value: number): string {
 // oxlint-disable-next-line no-control-regex -- these are the characters to escape
 const CONTROL = /[\0-\x1f\x7f-\x9f\u2028\u2029]/g;
 
+/** Also what JSON leaves as it is within strings: C1 controls, DEL, line and paragraph separators. */
 function oneLine(text: string): string {
   return text.replace(CONTROL, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

@@ -1,5 +1,6 @@
 /** The log of the main thread, where all lines end: its own, and those that worker threads send ready-made. Errors go to stderr, all else to stdout. */
 import { LineWriter } from "./line-writer.ts";
+import { withPriority } from "./priority.ts";
 import { logLine, type LogFormat, type LogLevel } from "./line.ts";
 
 const ORDER: readonly LogLevel[] = ["debug", "info", "warn", "error"];
@@ -9,12 +10,24 @@ export interface LoggerOptions {
   readonly format: LogFormat;
 }
 
+/** Which streams end in the journal: their lines get a priority. */
+export interface JournalStreams {
+  readonly out: boolean;
+  readonly err: boolean;
+}
+
 export class Logger {
-  readonly #options: LoggerOptions;
+  #options: LoggerOptions;
+  readonly #journal: JournalStreams;
   readonly #out = new LineWriter(1);
   readonly #err = new LineWriter(2);
 
-  constructor(options: LoggerOptions) {
+  constructor(options: LoggerOptions, journal: JournalStreams = { out: false, err: false }) {
+    this.#options = options;
+    this.#journal = journal;
+  }
+
+  configure(options: LoggerOptions): void {
     this.#options = options;
   }
 
@@ -36,7 +49,7 @@ export class Logger {
 
   /** Lines that were made, and chosen by level, elsewhere. */
   lines(text: string): void {
-    this.#out.write(text);
+    this.#out.write(this.#journal.out ? withPriority("info", text) : text);
   }
 
   get dropped(): number {
@@ -49,6 +62,9 @@ export class Logger {
 
   #log(level: LogLevel, message: string): void {
     if (ORDER.indexOf(level) < ORDER.indexOf(this.#options.level)) return;
-    (level === "error" ? this.#err : this.#out).write(logLine(this.#options.format, level, message));
+    const isError = level === "error";
+    const line = logLine(this.#options.format, level, message);
+    const toJournal = isError ? this.#journal.err : this.#journal.out;
+    (isError ? this.#err : this.#out).write(toJournal ? withPriority(level, line) : line);
   }
 }

@@ -28,6 +28,11 @@ export function addMetrics(a: MetricData, b: MetricData): MetricData {
   return { counters, histograms };
 }
 
+/** Whether a label of the series has one of the values. These are instance ids: nothing in them is escaped. */
+export function hasLabelValue(series: string, values: ReadonlySet<string>): boolean {
+  return values.size > 0 && [...series.matchAll(/="([^"]*)"/g)].some(([, value]) => values.has(value ?? ""));
+}
+
 function escapeLabel(value: string): string {
   return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 }

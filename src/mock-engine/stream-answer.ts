@@ -31,6 +31,8 @@ export class StreamAnswer implements Answer {
   readonly #faults: StreamFaults;
   /** Tokens of each choice that have been sent. */
   readonly #sent: number[] = [];
+  /** Choices whose role event has been sent. */
+  readonly #opened = new Set<number>();
   #events = 0;
   #broken = false;
   /** Set by the owner: the stream has been broken on purpose, generation can stop. */
@@ -48,10 +50,16 @@ export class StreamAnswer implements Answer {
   token(choice: Choice): void {
     if (this.#broken) return;
     const { tokensPerChunk } = this.#request;
-    if (tokensPerChunk > 1 && choice.generated % tokensPerChunk !== 0 && choice.generated < choice.outputTokens) return;
+    const held = choice.generated % tokensPerChunk !== 0 && choice.generated < choice.outputTokens;
     const { ending } = this.#faults;
-    if (ending !== null && this.#events >= ending.after) this.#break(ending.kind);
-    else this.#sendContent(choice);
+    if (ending !== null && this.#events >= ending.after) {
+      if (!held) this.#break(ending.kind);
+    } else if (held) {
+      // The role goes out with the first token, however many tokens an event holds.
+      this.#open(choice);
+    } else {
+      this.#sendContent(choice);
+    }
   }
 
   complete(choices: readonly Choice[]): void {
@@ -86,12 +94,17 @@ export class StreamAnswer implements Answer {
     const usage = this.#request.continuousUsage ? streamUsageJson(usageOf([choice])) : "";
     const arrivalSecs = first ? Date.now() / 1000 : choice.inferenceSecs;
     const event = this.#framing.content(index, text, { finish, arrivalSecs, usage });
-    if (first) {
-      const opening = this.#framing.opening(index);
-      if (opening !== "") this.#write(opening);
-    }
+    this.#open(choice);
     this.#write(event);
     this.#events++;
+  }
+
+  /** The event before the first content, once a choice. */
+  #open({ index }: Choice): void {
+    if (this.#opened.has(index)) return;
+    this.#opened.add(index);
+    const opening = this.#framing.opening(index);
+    if (opening !== "") this.#write(opening);
   }
 
   #write(event: string): void {

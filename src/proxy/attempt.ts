@@ -8,6 +8,9 @@ import { judge } from "./outcome.ts";
 import type { RequestRecord } from "./record.ts";
 import { relay } from "./relay.ts";
 
+/** Names the choice to the client. */
+export const INSTANCE_HEADER = "x-router-instance";
+
 export interface Attempt {
   readonly assignment: Assignment;
   readonly body: Uint8Array;
@@ -24,7 +27,9 @@ export async function attempt(
   const { instance } = assignment;
   let outcome: Outcome = { kind: "abandoned" };
   record.instance = instance;
+  record.routerHeaders = [[INSTANCE_HEADER, instance.id]];
   record.attempts++;
+  record.responseBytes = 0;
   try {
     record.forwardedAt = proxy.now();
     const forwarded = await forward(proxy.upstream, client, { instance, path: client.path, body });

@@ -12,11 +12,13 @@ export interface ProxyContext {
   readonly recorder: Recorder;
   readonly retryBudget: RetryBudget;
   readonly limits: ProxyLimits;
+  /** Prefill and decode run on separate instances. */
+  readonly splitwise: boolean;
   /** Milliseconds on a monotonic clock. */
   readonly now: () => number;
   readonly random: () => number;
-  /** Answers the routes that no instance serves; resolves with the status. */
-  readonly answerLocally: (client: Downstream, route: Route) => Promise<number>;
+  /** Answers the routes that no instance serves. Rejects with RouterError. */
+  readonly answerLocally: (client: Downstream, route: Route) => Promise<void>;
 }
 
 export interface ProxyLimits {

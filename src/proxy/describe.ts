@@ -1,7 +1,7 @@
 /** Reads the bounded body once and says what the scheduler needs to know of it. Called by handle.ts. */
 import { RouterError } from "../errors.ts";
 import type { SchedulingRequest } from "../scheduler/assignment.ts";
-import { readBodyFields } from "./body-fields.ts";
+import { readBodyFields, type RequestIdField } from "./body-fields.ts";
 import type { Downstream } from "./downstream.ts";
 import { estimatePromptTokens } from "./prompt-size.ts";
 
@@ -9,6 +9,7 @@ export interface Description {
   /** As the client sent it; forwarded byte for byte. */
   readonly body: Uint8Array;
   readonly scheduling: SchedulingRequest;
+  readonly requestId: RequestIdField;
 }
 
 /** Throws RouterError `invalid_json` for what is no JSON object, and what `readBody` throws. */
@@ -16,9 +17,10 @@ export async function describe(client: Downstream, maxBodyBytes: number): Promis
   const body = await client.readBody(maxBodyBytes);
   const result = readBodyFields(body);
   if (!result.ok) throw new RouterError("invalid_json", result.problem);
-  const { model, stream, sessionId } = result.fields;
+  const { model, stream, sessionId, requestId } = result.fields;
   return {
     body,
+    requestId,
     scheduling: { role: "mixed", model, stream, sessionId, promptTokens: estimatePromptTokens(body) },
   };
 }

@@ -6,7 +6,7 @@ import type { HeaderList } from "../upstream/response-head.ts";
 
 export interface Downstream {
   readonly method: string;
-  /** Percent-decoded once where that is safe, without the query. */
+  /** As Bun normalised it (dot segments resolved, escapes kept), without the query. The authority for CONNECT. */
   readonly path: string;
   /** Without the question mark. */
   readonly query: string;
@@ -26,7 +26,9 @@ export interface Downstream {
   end(): void;
   /** Breaks the connection, so that the client can tell that the answer is not complete. */
   abort(): void;
-  /** Something of the answer was handed to the client's connection. */
+  /** Status of the answer that was handed to the client's connection; 0 while there is none. */
+  readonly sentStatus: number;
+  /** The same as a question: it cannot be answered otherwise any more. */
   readonly started: boolean;
   /** The client left before the end. */
   readonly gone: boolean;

@@ -2,32 +2,35 @@
  * The story of a request: describe, schedule, attempt (forward, relay, settle), perhaps on another instance. worker/thread.ts calls it
  * for every request. Whatever happens, metrics count once and one access line is written.
  */
-import { RouterError } from "../errors.ts";
+import { ERRORS, RouterError } from "../errors.ts";
 import type { InstanceId } from "../fleet/instance.ts";
 import type { UpstreamFailure } from "../upstream/failure.ts";
 import { attempt } from "./attempt.ts";
+import { checkRequest } from "./check-request.ts";
 import type { ProxyContext } from "./context.ts";
 import { describe } from "./describe.ts";
 import type { Downstream } from "./downstream.ts";
-import { originOf } from "./forward.ts";
 import { newRecord, type RequestRecord } from "./record.ts";
 import { respondError } from "./respond.ts";
-import { decideRetry } from "./retry.ts";
 import { refusalError, upstreamError } from "./router-error.ts";
 import { findRoute } from "./routes.ts";
+import { inferByPair } from "./splitwise/infer-by-pair.ts";
+import { mayTryAgain } from "./try-again.ts";
 
 export async function handle(client: Downstream, proxy: ProxyContext): Promise<void> {
   const record = newRecord(client, proxy.now());
   try {
+    checkRequest(client);
     const route = findRoute(client.method, client.path);
-    if (route.kind === "inference") await infer(client, proxy, record);
-    else record.status = await proxy.answerLocally(client, route);
+    if (route.kind === "inference") await (proxy.splitwise ? inferByPair : infer)(client, proxy, record);
+    else await proxy.answerLocally(client, route);
   } catch (error) {
     const known = error instanceof RouterError ? error : new RouterError("internal", "", error);
     record.error = known.code;
-    if (!client.started && !client.gone) record.status = respondError(client, known, proxy.random);
+    if (!client.started && !client.gone) respondError(client, known, proxy.random, record.routerHeaders);
     if (known.code === "internal") proxy.recorder.crashed(error);
   } finally {
+    record.status = client.sentStatus > 0 ? client.sentStatus : ERRORS.client_closed.status;
     proxy.recorder.finish(record, proxy.now());
   }
 }
@@ -46,21 +49,6 @@ async function infer(client: Downstream, proxy: ProxyContext, record: RequestRec
     const { assignment } = assigned;
     excluded.add(assignment.instance.id);
     failure = await attempt(client, proxy, { assignment, body, record });
-  } while (failure !== null && (await mayRetry(failure, client, proxy, record)));
+  } while (failure !== null && (await mayTryAgain(failure, client, proxy, record)));
   if (failure !== null) throw upstreamError(failure);
-}
-
-async function mayRetry(
-  failure: UpstreamFailure,
-  client: Downstream,
-  proxy: ProxyContext,
-  record: RequestRecord,
-): Promise<boolean> {
-  let decision = decideRetry(failure, proxy.limits.retries + 1 - record.attempts);
-  if (decision === "ask-whether-alive" && record.instance !== null) {
-    decision = (await proxy.upstream.isListening(originOf(record.instance))) ? "give-up" : "retry";
-  }
-  if (decision !== "retry" || client.gone || !proxy.retryBudget.take(proxy.now())) return false;
-  proxy.recorder.retried();
-  return true;
 }

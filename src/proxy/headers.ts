@@ -5,6 +5,8 @@ import type { Downstream } from "./downstream.ts";
 /** Fields that are made anew, or that concern this connection only. `Expect` is answered here: the body is already complete. */
 const REPLACED = new Set(["host", "content-length", "expect"]);
 
+const DELETE = "\x7f";
+
 /** `target` is the path with its query. The result ends with the empty line. */
 export function requestHead(client: Downstream, target: string, host: string, bodyBytes: number): string {
   let head = `${client.method} ${target} HTTP/1.1\r\nhost: ${host}\r\n`;
@@ -16,6 +18,8 @@ export function requestHead(client: Downstream, target: string, host: string, bo
     if (lower.includes("_") && (isHopByHop(lower.replaceAll("_", "-")) || lower === "content_length")) continue;
     head += `${name}: ${value}\r\n`;
   }
+  // The one control character that Bun lets through in a value.
+  if (head.includes(DELETE)) head = head.replaceAll(DELETE, "");
   return `${head}content-length: ${bodyBytes}\r\n\r\n`;
 }
 

@@ -11,6 +11,19 @@ export function judge(status: number, tail: Uint8Array): Outcome {
   return { kind: "failed", reason: `status ${status}` };
 }
 
+/** What is wrong with a stream whose framing is complete. */
+export type StreamFault = "stream_error" | "stream_truncated";
+
+/** Shorter than the last event: too little was kept to tell. */
+const LAST_EVENT_BYTES = "data: [DONE]\n\n".length;
+
+/** An instance may end a stream in good order and yet say in it that it failed, or leave out its last event (faults.md U27, U35). */
+export function findStreamFault(tail: Uint8Array): StreamFault | null {
+  const bytes = Buffer.from(tail.buffer, tail.byteOffset, tail.byteLength);
+  if (bytes.includes('data: {"error"')) return "stream_error";
+  return bytes.length < LAST_EVENT_BYTES || bytes.includes("[DONE]") ? null : "stream_truncated";
+}
+
 function isErrorObject(tail: Uint8Array): boolean {
   return /^\s*\{\s*"(?:error|detail)"\s*:/.test(
     Buffer.from(tail.buffer, tail.byteOffset, tail.byteLength).toString("latin1", 0, 64),

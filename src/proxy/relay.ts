@@ -7,6 +7,7 @@ import type { Assignment } from "../scheduler/assignment.ts";
 import type { UpstreamFailure } from "../upstream/failure.ts";
 import type { ProxyContext } from "./context.ts";
 import type { Downstream } from "./downstream.ts";
+import { findStreamFault } from "./outcome.ts";
 import type { Answer, AnswerBodyListener } from "./pending-answer.ts";
 import type { RequestRecord } from "./record.ts";
 import { errorEvent } from "./respond.ts";
@@ -23,22 +24,17 @@ export interface Relayed {
   readonly proxy: ProxyContext;
 }
 
-/** Names the choice; an instance cannot speak in the router's name. */
-const INSTANCE_HEADER = "x-router-instance";
-
 const HOLD_BYTES = 64 * 1024;
 
 export function relay(answer: Answer, client: Downstream, relayed: Relayed): Promise<RelayResult> {
   return new Promise((resolve) => {
-    client.onGone = () => {
+    if (client.gone) {
       answer.exchange.abort();
       resolve({ kind: "client-gone" });
-    };
-    if (client.gone) {
-      client.onGone();
       return;
     }
     const listener = new RelayListener(answer, client, relayed, resolve);
+    client.onGone = () => listener.giveUp();
     client.onDrain = () => listener.drained();
     answer.listen(listener);
   });
@@ -64,7 +60,7 @@ class RelayListener implements AnswerBodyListener {
     const { head } = answer;
     this.#stream = head.mediaType === "text/event-stream";
     this.#hold = !this.#stream && head.framing.kind === "length" && head.framing.bytes <= HOLD_BYTES;
-    client.head(head.status, [...head.headers.filter(isForeign), [INSTANCE_HEADER, relayed.assignment.instance.id]]);
+    client.head(head.status, [...head.headers.filter(isForeign), ...relayed.record.routerHeaders]);
   }
 
   onData(chunk: Uint8Array): void {
@@ -84,6 +80,8 @@ class RelayListener implements AnswerBodyListener {
     this.#note();
     this.#client.end();
     const tail = this.#previous.length === 0 ? this.#last : Buffer.concat([this.#previous, this.#last]);
+    const { record } = this.#relayed;
+    if (this.#stream && record.status < 400) record.error = findStreamFault(tail);
     this.#settle({ kind: "complete", tail });
   }
 
@@ -107,6 +105,12 @@ class RelayListener implements AnswerBodyListener {
     this.#answer.exchange.resume();
   }
 
+  /** The client left, or takes nothing any more. */
+  giveUp(): void {
+    this.#answer.exchange.abort();
+    this.#settle({ kind: "client-gone" });
+  }
+
   /** Times the part that has just been read. */
   #note(): void {
     const { assignment, record, proxy } = this.#relayed;
@@ -126,9 +130,8 @@ class RelayListener implements AnswerBodyListener {
     const { writeTimeoutMs } = this.#relayed.proxy.limits;
     if (writeTimeoutMs === 0) return;
     this.#stuck ??= setTimeout(() => {
-      this.#answer.exchange.abort();
       this.#client.abort();
-      this.#settle({ kind: "client-gone" });
+      this.giveUp();
     }, writeTimeoutMs);
   }
 
@@ -141,6 +144,7 @@ class RelayListener implements AnswerBodyListener {
 
 const EMPTY = new Uint8Array(0);
 
+/** An instance cannot speak in the router's name. */
 function isForeign([name]: readonly [string, string]): boolean {
-  return name.toLowerCase() !== INSTANCE_HEADER;
+  return !/^x-router-/i.test(name);
 }

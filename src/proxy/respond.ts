@@ -4,22 +4,38 @@ import type { HeaderList } from "../upstream/response-head.ts";
 import type { Downstream } from "./downstream.ts";
 import { allowedMethod } from "./routes.ts";
 
-/** Answers with `error`; the client must not have been answered yet. Returns the status. `random` spreads Retry-After over 1 to 5 s. */
-export function respondError(client: Downstream, error: RouterError, random: () => number, close = false): number {
+/**
+ * Answers with `error`; the client must not have been answered yet. `random` spreads Retry-After over 1 to 5 s,
+ * `routerHeaders` name the instances that were chosen, if any.
+ */
+export function respondError(
+  client: Downstream,
+  error: RouterError,
+  random: () => number,
+  routerHeaders: HeaderList = [],
+): void {
   const { status, retryAfter } = ERRORS[error.code];
   const plain = error.code === "unknown_path" && !client.path.startsWith("/v1/");
   const headers: HeaderList = [
     ["content-type", plain ? "text/plain" : "application/json"],
     ["x-router-reason", error.code],
+    ...routerHeaders,
   ];
   if (retryAfter) headers.push(["retry-after", String(1 + Math.floor(random() * 5))]);
   if (status === 405) headers.push(["allow", allowedMethod(client.path) ?? "POST"]);
-  if (close) headers.push(["connection", "close"]);
+  if (LEAVES_BODY_UNREAD.has(error.code)) headers.push(["connection", "close"]);
   client.head(status, headers);
   client.write(Buffer.from(plain ? error.message : errorBody(client.path, error)));
   client.end();
-  return status;
 }
+
+/** What follows on the connection is no request. */
+const LEAVES_BODY_UNREAD: ReadonlySet<ErrorCode> = new Set([
+  "invalid_request",
+  "invalid_body",
+  "body_timeout",
+  "body_too_large",
+]);
 
 /** OpenAI's error object on `/v1/*`, the Go router's `{code,msg}` elsewhere. */
 function errorBody(path: string, error: RouterError): string {

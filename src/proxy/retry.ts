@@ -32,7 +32,7 @@ export interface RetryBudgetOptions {
   readonly perSecond: number;
 }
 
-/** Longest time for which unused budget is kept. */
+/** Longest time for which unused budget is kept. A new budget is full: the thread before it may have crashed. */
 const WINDOW_SECS = 10;
 
 export class RetryBudget {
@@ -43,7 +43,7 @@ export class RetryBudget {
   /** Times in milliseconds on any one monotonic clock. */
   constructor(options: RetryBudgetOptions, now: number) {
     this.#options = options;
-    this.#tokens = options.perSecond;
+    this.#tokens = WINDOW_SECS * options.perSecond;
     this.#refilledAt = now;
   }
 

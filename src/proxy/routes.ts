@@ -40,8 +40,10 @@ export function endpointLabel(path: string): string {
 /** Throws RouterError `unknown_path` or `method_not_allowed`. */
 export function findRoute(method: string, path: string): Route {
   const entry = BY_PATH.get(path);
+  if (entry?.method === method) return entry.route;
+  // Never served by a proxy of this kind: a tunnel, and an echo of what the client's own proxies added (faults.md A37, A38).
+  if (method === "CONNECT" || method === "TRACE") throw new RouterError("method_not_allowed", method);
   if (entry === undefined) throw new RouterError("unknown_path");
-  if (entry.method === method) return entry.route;
   // The Go router knows no 405; on its own paths its answer is kept, on OpenAI's the client learns what is wanted.
   if (!path.startsWith("/v1/")) throw new RouterError("unknown_path");
   throw new RouterError("method_not_allowed", `${method} on ${path}, want ${entry.method}`);

@@ -29,68 +29,85 @@ export interface RegistrationClient {
 }
 
 export function createRegistrationClient(options: RegistrationClientOptions): RegistrationClient {
-  const tell = options.onEvent ?? (() => {});
-  const timers = options.timers ?? REAL_TIMERS;
-  const random = options.random ?? createRandom(crypto.getRandomValues(new Int32Array(1))[0] ?? 0);
-  const registrations = new Set<Registration>();
-  let lastSeq = 0;
-  let stopHeartbeat: (() => void) | null = null;
+  return new Client(options);
+}
 
-  const link = new RouterLink(
-    { host: options.host, port: options.port, token: options.token, timers, random },
-    {
-      onUp(heartbeatMs) {
-        tell({ kind: "connected" });
-        for (const registration of registrations) registration.connected();
-        beatEvery(heartbeatMs);
-      },
-      onMessage(message) {
-        for (const registration of registrations) if (concerns(registration, message)) registration.receive(message);
-      },
-      onDown(reason, retryInMs) {
-        stopHeartbeat?.();
-        for (const registration of registrations) registration.disconnected();
-        tell({ kind: "disconnected", reason, retryInMs });
-      },
-      onRefused(code, message) {
-        tell({ kind: "refused", code, message });
-        for (const registration of registrations) registration.refused(code, message);
-      },
-    },
-  );
+class Client implements RegistrationClient {
+  readonly #tell: (event: RegistrationEvent) => void;
+  readonly #timers: Timers;
+  readonly #registrations = new Set<Registration>();
+  readonly #link: RouterLink;
+  #lastSeq = 0;
+  #stopHeartbeat: (() => void) | null = null;
 
-  function beatEvery(heartbeatMs: number): void {
-    stopHeartbeat = timers.after(heartbeatMs, () => {
-      for (const registration of registrations) registration.beat();
-      beatEvery(heartbeatMs);
-    });
+  constructor(options: RegistrationClientOptions) {
+    const { host, port, token, timers = REAL_TIMERS } = options;
+    const random = options.random ?? createRandom(crypto.getRandomValues(new Int32Array(1))[0] ?? 0);
+    this.#tell = options.onEvent ?? (() => {});
+    this.#timers = timers;
+    this.#link = new RouterLink(
+      { host, port, token, timers, random },
+      {
+        onUp: (heartbeatMs) => this.#up(heartbeatMs),
+        onMessage: (message) => {
+          for (const registration of this.#registrations) {
+            if (concerns(registration, message)) registration.receive(message);
+          }
+        },
+        onDown: (reason, retryInMs) => this.#down(reason, retryInMs),
+        onRefused: (code, message) => {
+          this.#tell({ kind: "refused", code, message });
+          for (const registration of this.#registrations) registration.refused(code, message);
+        },
+      },
+    );
   }
 
-  return {
-    register(fields) {
-      const registration = new Registration(fields, {
-        link,
-        timers,
-        tell,
-        nextSeq: () => ++lastSeq,
-        onGone: () => {
-          registrations.delete(registration);
-          if (registrations.size === 0 && !link.up) link.stop();
-        },
-      });
-      registrations.add(registration);
-      if (link.up) registration.connected();
-      else link.start();
-      return registration.accepted;
-    },
-    close() {
-      stopHeartbeat?.();
-      link.stop();
-      for (const registration of registrations) registration.refused("closed", "registration client is closed");
-      for (const registration of registrations) registration.disconnected();
-      registrations.clear();
-    },
-  };
+  register(fields: RegistrationFields): Promise<RegisteredInstance> {
+    const registration = new Registration(fields, {
+      link: this.#link,
+      timers: this.#timers,
+      tell: this.#tell,
+      nextSeq: () => ++this.#lastSeq,
+      onGone: () => {
+        this.#registrations.delete(registration);
+        if (this.#registrations.size === 0 && !this.#link.up) this.#link.stop();
+      },
+    });
+    this.#registrations.add(registration);
+    if (this.#link.up) registration.connected();
+    else this.#link.start();
+    return registration.accepted;
+  }
+
+  close(): void {
+    this.#stopHeartbeat?.();
+    this.#link.stop();
+    for (const registration of this.#registrations) {
+      registration.refused("closed", "registration client is closed");
+      registration.disconnected();
+    }
+    this.#registrations.clear();
+  }
+
+  #up(heartbeatMs: number): void {
+    this.#tell({ kind: "connected" });
+    for (const registration of this.#registrations) registration.connected();
+    this.#beatEvery(heartbeatMs);
+  }
+
+  #down(reason: string, retryInMs: number): void {
+    this.#stopHeartbeat?.();
+    for (const registration of this.#registrations) registration.disconnected();
+    this.#tell({ kind: "disconnected", reason, retryInMs });
+  }
+
+  #beatEvery(heartbeatMs: number): void {
+    this.#stopHeartbeat = this.#timers.after(heartbeatMs, () => {
+      for (const registration of this.#registrations) registration.beat();
+      this.#beatEvery(heartbeatMs);
+    });
+  }
 }
 
 function concerns(registration: Registration, message: RouterMessage): boolean {

@@ -113,7 +113,7 @@ export function parseClientMessage(value: unknown): Parsed<ClientMessage> {
     case "register": {
       const nested = fields.nested("instance");
       const instance = parseInstance(nested);
-      if (nested.problem === null) return parsed(fields, needSeq(fields), { t, seq, instance });
+      if (nested.problem === null) return parsed(fields, seq, { t, seq: needSeq(fields), instance });
       return { ok: false, seq, code: "invalid_instance", problem: nested.problem };
     }
     case "report":
@@ -129,7 +129,7 @@ export function parseClientMessage(value: unknown): Parsed<ClientMessage> {
     case "drain":
     case "resume":
     case "leave":
-      return parsed(fields, needSeq(fields), { t, seq, lease: lease() });
+      return parsed(fields, seq, { t, seq: needSeq(fields), lease: lease() });
     default:
       return { ok: false, seq, code: "unknown_message", problem: `message type ${JSON.stringify(t)} is not known` };
   }

@@ -3,9 +3,9 @@
  * Written without recursion: what a hostile peer nests costs a counter, not stack. Called by frames.ts alone.
  */
 
-export const MAX_DEPTH = 8;
-export const MAX_ITEMS = 4096;
-export const MAX_STRING_BYTES = 4096;
+const MAX_DEPTH = 8;
+const MAX_ITEMS = 4096;
+const MAX_STRING_BYTES = 4096;
 
 /** An open container: what is still to come in it, and the keys seen if it is a map. */
 interface Open {

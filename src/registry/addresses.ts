@@ -4,8 +4,6 @@
  */
 import { BlockList, isIPv4, isIPv6 } from "node:net";
 
-export type AddressKind = "ordinary" | "loopback" | "unspecified" | "forbidden";
-
 export interface AddressRules {
   readonly denyMetadata: boolean;
   readonly allowLoopback: boolean;

@@ -10,6 +10,7 @@ export class Change {
   #entries: Map<InstanceId, Entry> | null = null;
   #published: "no" | "later" | "now" = "no";
   #lastNumber: number;
+  #ticked = false;
 
   constructor(state: RegistryState, now: number) {
     this.#before = state;
@@ -19,6 +20,12 @@ export class Change {
 
   get rules(): RegistryState["rules"] {
     return this.#before.rules;
+  }
+
+  /** Notes a tick; returns the time since the last one, 0 for the first. */
+  tick(): number {
+    this.#ticked = true;
+    return this.now - (this.#before.tickedAt ?? this.now);
   }
 
   get entries(): ReadonlyMap<InstanceId, Entry> {
@@ -48,8 +55,8 @@ export class Change {
     if (this.#published === "no") this.#published = "later";
   }
 
-  probe(entry: Entry): void {
-    this.#effects.push({ kind: "probe", id: entry.instance.id });
+  probe(entry: Entry, again = true): void {
+    this.#effects.push({ kind: "probe", id: entry.instance.id, again });
   }
 
   settle(entry: Entry, joined: boolean): void {
@@ -72,6 +79,7 @@ export class Change {
       ...this.#before,
       entries: this.entries,
       lastNumber: this.#lastNumber,
+      tickedAt: this.#ticked ? this.now : this.#before.tickedAt,
       version: this.#before.version + (publishes ? 1 : 0),
     };
     const publish: Effect[] = publishes ? [{ kind: "publish", urgent: this.#published === "now" }] : [];

@@ -72,7 +72,7 @@ function enterKnown(change: Change, known: Entry, admitted: Admitted, door: Door
   });
   if (isListed(known) && (changed || returns)) change.publish();
   if (changed) change.log("info", `Changed ${instance.role} instance: ${instance.id}`);
-  if (entry.health !== "ready") change.probe(entry);
+  if (entry.health !== "ready") change.probe(entry, entry.generation !== known.generation);
   return entry;
 }
 
@@ -82,12 +82,12 @@ function mergeInstance(known: Entry, said: Instance, door: Door): Instance {
   if (known.lease !== null) return known.instance;
   if (door.kind !== "http" || known.fromFile === null) return said;
   const { model, weight, maxInFlight } = known.fromFile;
-  return {
+  return Object.freeze({
     ...said,
     model: said.model ?? model,
     weight: said.weight === 1 ? weight : said.weight,
     maxInFlight: said.maxInFlight ?? maxInFlight,
-  };
+  });
 }
 
 function leaseFor(change: Change, held: Lease | null, door: Door): Lease | null {

@@ -21,8 +21,8 @@ export interface ProbeJob {
 
 export class Prober {
   readonly #probe: Probe;
-  readonly #path: string;
-  readonly #timeoutMs: number;
+  #path: string;
+  #timeoutMs: number;
   readonly #queued: Record<Lane, ProbeJob[]> = { "in-service": [], waiting: [] };
   readonly #running: Record<Lane, number> = { "in-service": 0, waiting: 0 };
   /** Queued or running. */
@@ -33,6 +33,12 @@ export class Prober {
 
   constructor(probe: Probe, path: string, timeoutMs: number) {
     this.#probe = probe;
+    this.#path = path;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** For probes that begin from now on. */
+  configure(path: string, timeoutMs: number): void {
     this.#path = path;
     this.#timeoutMs = timeoutMs;
   }
@@ -49,9 +55,13 @@ export class Prober {
     this.#startNext(job.lane);
   }
 
-  /** One probe outside of the order, whose result changes nothing (`/health_generate`). */
-  ask(id: InstanceId): Promise<string | null> {
-    return this.#probe(id + this.#path, this.#timeoutMs);
+  /** One probe outside of the order, whose result changes nothing (`/health_generate`). A probe that throws is a failed probe. */
+  async ask(id: InstanceId): Promise<string | null> {
+    try {
+      return await this.#probe(id + this.#path, this.#timeoutMs);
+    } catch (error) {
+      return error instanceof Error ? error.message : "probe failed";
+    }
   }
 
   stop(): void {
@@ -70,15 +80,9 @@ export class Prober {
     }
   }
 
-  /** Never rejects: a probe that throws is a failed probe. */
   async #run(job: ProbeJob): Promise<void> {
     const done = job.begin();
-    let problem: string | null;
-    try {
-      problem = await this.ask(job.id);
-    } catch (error) {
-      problem = error instanceof Error ? error.message : "probe failed";
-    }
+    const problem = await this.ask(job.id);
     this.#running[job.lane]--;
     this.#busy.delete(job.id);
     const again = this.#again.get(job.id);

@@ -12,7 +12,7 @@ import { type Answer, type Entry, isListed } from "./state.ts";
 
 export interface HttpDoorDeps {
   readonly apply: (command: RegistryCommand) => Answer;
-  readonly admit: (draft: Draft, peer: string) => Admission;
+  readonly admit: (draft: Draft, peer: string) => Promise<Admission>;
   /** Resolves once it is decided whether a joining instance is in. */
   readonly joined: (id: InstanceId) => Promise<boolean>;
   readonly entries: () => Iterable<Entry>;
@@ -38,7 +38,7 @@ export class HttpDoor {
       case "POST //register": // `--router` given with a trailing slash
         return this.#register(request);
       case "GET /registered":
-        return json(200, { code: 200, ...this.#byRole(describe), msg: "success" });
+        return this.#registered();
       case "GET /registered_number": {
         const { decode, mixed, prefill } = this.#byRole((instance) => instance.id);
         return json(200, { decode: decode.length, mixed: mixed.length, prefill: prefill.length });
@@ -54,6 +54,12 @@ export class HttpDoor {
     }
   }
 
+  /** Keys in the order of the alphabet, like all that the Go router's management routes answer. */
+  #registered(): ControlReply {
+    const { decode, mixed, prefill } = this.#byRole(describe);
+    return json(200, { code: 200, decode, mixed, msg: "success", prefill });
+  }
+
   async #register(request: ControlRequest): Promise<ControlReply> {
     const { log } = this.#deps;
     if (request.body.length > MAX_BODY_BYTES) {
@@ -65,7 +71,7 @@ export class HttpDoor {
       log.error(`Failed to unmarshal register request JSON: ${printable(parsed.problem)}`);
       return message(400, `Invalid InstanceInfo JSON format: ${parsed.problem}`);
     }
-    const admission = this.#deps.admit(parsed.draft, request.peer);
+    const admission = await this.#deps.admit(parsed.draft, request.peer);
     if (!admission.ok) return this.#refuse(400, admission.problem);
     const answer = this.#deps.apply({ kind: "register", admitted: admission.admitted, door: { kind: "http" } });
     if (!answer.ok) return this.#refuse(503, answer.message);

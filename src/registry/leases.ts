@@ -16,7 +16,11 @@ export function closeConnection(change: Change, connection: number): void {
   }
 }
 
+/** A tick this late means that the router itself was stopped or blocked: beats may wait unread in its sockets. */
+const ASLEEP_MS = 2000;
+
 export function expireLeases(change: Change): void {
+  if (change.tick() > ASLEEP_MS) prolongLeases(change);
   const expired = [...change.entries.values()].filter((entry) => (entry.lease?.expiresAt ?? Infinity) <= change.now);
   const suspicious = rolesEmptiedBy(change, expired);
   for (const role of suspicious) {
@@ -29,6 +33,15 @@ export function expireLeases(change: Change): void {
   }
   for (const entry of change.entries.values()) {
     if (entry.goneAt !== null && change.now - entry.goneAt > WATCH_MS && entry.fromFile === null) change.drop(entry);
+  }
+}
+
+function prolongLeases(change: Change): void {
+  const earliest = change.now + change.rules.closedLeaseMs;
+  for (const entry of change.entries.values()) {
+    const { lease } = entry;
+    if (lease !== null && lease.expiresAt < earliest)
+      change.put({ ...entry, lease: { ...lease, expiresAt: earliest } });
   }
 }
 

@@ -47,6 +47,9 @@ export const registryOptions = z.object({
     .describe("File in which the fleet is kept, so that a restarted router serves at once. Empty: none."),
   "deny-link-local": toggle().default(true).describe("Refuse instances at link-local and cloud metadata addresses."),
   "allow-loopback": toggle().default(true).describe("Accept instances at loopback addresses."),
+  "allow-host-names": toggle()
+    .default(false)
+    .describe("Accept host names over HTTP and in register.yaml; they are looked up once and kept as addresses."),
   "allow-cidrs": z
     .array(z.string().refine(isRange, "an address range like 10.0.0.0/8"))
     .default([])

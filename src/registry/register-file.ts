@@ -2,7 +2,7 @@
  * register.yaml: instances that are always part of the fleet. Read at start and on reload; the same checks as `POST /register`,
  * with YAML's types. Called by service.ts.
  */
-import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
+import { type Document, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
 import type { Draft } from "./admission.ts";
 import { parseRegistration } from "./http-registration.ts";
 
@@ -36,13 +36,20 @@ export function parseRegisterFile(text: string): RegisterFile {
   const entries = list.items.map((item, index) => ({
     index,
     position: position(item.range?.[0] ?? 0),
-    parsed: parseEntry(isMap(item) ? item.toJS(document) : null),
+    parsed: parseEntry(item, document),
   }));
   return { ok: true, entries };
 }
 
 /** By way of JSON: one set of type rules and messages for both. */
-function parseEntry(value: unknown): FileEntry["parsed"] {
-  if (typeof value !== "object" || value === null) return { ok: false, problem: "entry is not a map" };
-  return parseRegistration(new TextEncoder().encode(JSON.stringify(value)));
+function parseEntry(item: Node, document: Document): FileEntry["parsed"] {
+  if (!isMap(item)) return { ok: false, problem: "entry is not a map" };
+  let json: string;
+  try {
+    json = JSON.stringify(item.toJS(document));
+  } catch (error) {
+    // Aliases that lead nowhere, or to too much.
+    return { ok: false, problem: error instanceof Error ? error.message : String(error) };
+  }
+  return parseRegistration(new TextEncoder().encode(json));
 }

@@ -7,19 +7,21 @@ import type { ControlReply, ControlRequest } from "../fleet/control.ts";
 import type { InstanceId } from "../fleet/instance.ts";
 import type { FleetSnapshot } from "../fleet/snapshot.ts";
 import { REAL_TIMERS, type Timers } from "../registration/router-link.ts";
-import { type AddressRules, blockList } from "./addresses.ts";
-import { admit, type AdmissionRules, draftOfFields } from "./admission.ts";
+import { admit, type Admission, type AdmissionRules, type Draft, draftOfFields } from "./admission.ts";
 import type { RegistryCommand } from "./commands.ts";
 import { type Probe, Prober, probeOverHttp } from "./health.ts";
+import { resolveByDns, resolveHost, type ResolveName } from "./host-names.ts";
 import { HttpDoor } from "./http.ts";
 import type { RegistryLog } from "./log.ts";
 import type { RegistryOptions } from "./options.ts";
 import { Publisher } from "./publisher.ts";
 import { RateLimit } from "./rate-limit.ts";
+import { openRegistrationPort } from "./registration-port.ts";
 import { apply } from "./registry.ts";
-import { type Answer, type Effect, emptyState, isListed, type RegistryRules, snapshotOf } from "./state.ts";
+import { type RegistrySettings, settingsOf } from "./settings.ts";
+import { type Answer, type Effect, emptyState, isListed, snapshotOf } from "./state.ts";
 import { StaticFleet } from "./static-fleet.ts";
-import { openTcpDoor, type TcpDoor } from "./tcp.ts";
+import type { TcpDoor } from "./tcp.ts";
 
 /** What the registry must know of the router around it. */
 export interface RegistrySurroundings {
@@ -28,16 +30,21 @@ export interface RegistrySurroundings {
   /** Port that clients use; decides the automatic registration port, and nobody may register it. */
   readonly routerPort: number;
   readonly log: RegistryLog;
-  /** For tests: monotonic milliseconds, timers, and the probe. */
+  /** For tests: monotonic milliseconds, timers, the probe, the look-up of names. */
   readonly now?: () => number;
   readonly timers?: Timers;
   readonly probe?: Probe;
+  readonly resolve?: ResolveName;
 }
 
 export interface RegistryService {
   /** Resolves when register.yaml has been tried and the registration port is open. Rejects when that port was asked for and is busy. */
   start(): Promise<void>;
   stop(): Promise<void>;
+  /** Options that are looked at anew for each probe, rule and admission; those that a restart wants are left alone. */
+  configure(options: RegistryOptions): void;
+  /** What is wrong with register.yaml, each with its place; empty when `reload` would take all of it. */
+  checkRegisterFile(): Promise<readonly string[]>;
   /** Reads register.yaml again. */
   reload(): Promise<void>;
   handle(request: ControlRequest): Promise<ControlReply>;
@@ -55,7 +62,7 @@ export interface RegistryService {
 }
 
 const TICK_MS = 250;
-const MAX_CONNECTIONS = 1024;
+const ASLEEP_MS = 2000;
 /** Looks at one instance for the sake of failed requests, of which there may be thousands. */
 const OBSERVE_RATE = { burst: 1, perSecond: 2 };
 
@@ -65,6 +72,7 @@ export function createRegistry(options: RegistryOptions, surroundings: RegistryS
 
 class Service implements RegistryService {
   readonly #options: RegistryOptions;
+  #settings: RegistrySettings;
   readonly #surroundings: RegistrySurroundings;
   readonly #log: RegistryLog;
   readonly #now: () => number;
@@ -75,7 +83,6 @@ class Service implements RegistryService {
   readonly #static: StaticFleet;
   readonly #waiting = new Map<InstanceId, ((joined: boolean) => void)[]>();
   readonly #stopClocks = new Set<() => void>();
-  readonly #addresses: Omit<AddressRules, "own">;
   readonly #ownAddresses: ReadonlySet<string>;
   readonly #observed = new RateLimit(OBSERVE_RATE);
   #state;
@@ -87,14 +94,12 @@ class Service implements RegistryService {
     this.#log = surroundings.log;
     this.#now = surroundings.now ?? (() => performance.now());
     this.#timers = surroundings.timers ?? REAL_TIMERS;
-    this.#state = emptyState(rulesOf(options));
-    this.#addresses = addressRulesOf(options);
+    this.#settings = settingsOf(options);
+    this.#state = emptyState(this.#settings.rules);
     const interfaces = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
     this.#ownAddresses = new Set(interfaces.map((item) => item.address));
-    const timeoutMs = options["health-check-timeout-secs"] * 1000;
-    const endpoint = options["health-check-endpoint"];
-    const probePath = endpoint.startsWith("/") ? endpoint : `/${endpoint}`;
-    this.#prober = new Prober(surroundings.probe ?? probeOverHttp, probePath, timeoutMs);
+    const { probePath, probeTimeoutMs } = this.#settings;
+    this.#prober = new Prober(surroundings.probe ?? probeOverHttp, probePath, probeTimeoutMs);
     this.#publisher = new Publisher(() => this.snapshot(), this.#now, this.#timers);
     const doorDeps = {
       apply: (command: RegistryCommand) => this.#apply(command),
@@ -104,35 +109,56 @@ class Service implements RegistryService {
     };
     this.#http = new HttpDoor({
       ...doorDeps,
-      admit: (draft, peer) => admit(draft, peer, this.#admissionRules()),
-      isHealthy: async (id) => (await this.#prober.ask(id)) === null,
+      admit: (draft, peer) => this.#admit(draft, peer),
+      isHealthy: (id) => this.#isHealthy(id),
     });
     this.#static = new StaticFleet(options["register-path"], options["saved-table-path"], {
       ...doorDeps,
       timers: this.#timers,
-      admit: (draft) => admit(draft, null, this.#admissionRules()),
+      admit: (draft) => this.#admit(draft, null),
     });
   }
 
   async start(): Promise<void> {
     await this.#static.restore();
     await this.#static.load();
-    this.#openTcpDoor();
-    this.#every(TICK_MS, () => {
-      this.#apply({ kind: "tick" });
-      this.#tcp?.tick();
+    this.#tcp = openRegistrationPort(this.#options, this.#settings, this.#surroundings.routerPort, {
+      apply: (command) => this.#apply(command),
+      admit: (fields, peer) => admit(draftOfFields(fields), peer, this.#admissionRules()),
+      log: this.#log,
+      now: this.#now,
     });
-    this.#every(this.#options["health-check-interval-secs"] * 1000, () => this.#probeAll());
+    this.#every(
+      () => TICK_MS,
+      () => {
+        this.#apply({ kind: "tick" });
+        this.#tcp?.tick();
+      },
+    );
+    this.#every(
+      () => this.#settings.probeIntervalMs,
+      () => this.#probeAll(),
+    );
   }
 
   async stop(): Promise<void> {
     for (const stopClock of this.#stopClocks) stopClock();
+    this.#prober.stop();
     this.#tcp?.stop();
     this.#tcp = null;
-    this.#prober.stop();
     this.#publisher.stop();
     for (const id of this.#waiting.keys()) this.#settle(id, false);
     await this.#static.stop();
+  }
+
+  configure(options: RegistryOptions): void {
+    this.#settings = settingsOf(options);
+    this.#state = { ...this.#state, rules: this.#settings.rules };
+    this.#prober.configure(this.#settings.probePath, this.#settings.probeTimeoutMs);
+  }
+
+  checkRegisterFile(): Promise<readonly string[]> {
+    return this.#static.check();
   }
 
   reload(): Promise<void> {
@@ -181,7 +207,7 @@ class Service implements RegistryService {
         if (effect.urgent) this.#static.changed();
         return;
       case "probe":
-        this.#requestProbe(effect.id, true);
+        this.#requestProbe(effect.id, effect.again);
         return;
       case "revoke":
         this.#tcp?.revoke(effect.connection, effect.lease, effect.reason);
@@ -212,9 +238,20 @@ class Service implements RegistryService {
     // An evicted address fails every few seconds: not worth a line each time.
     const level = entry?.health === "gone" ? "debug" : "error";
     return (problem) => {
+      // Far over its limit: not the instance was slow but this process was asleep, and the answer may wait unread.
+      if (problem !== null && this.#now() - startedAt > this.#settings.probeTimeoutMs + ASLEEP_MS) {
+        this.#requestProbe(id, true);
+        return;
+      }
       if (problem !== null && problem !== "") this.#log[level](problem);
       this.#apply({ kind: "probed", id, generation, startedAt, healthy: problem === null });
     };
+  }
+
+  async #isHealthy(id: InstanceId): Promise<boolean> {
+    const problem = await this.#prober.ask(id);
+    if (problem !== null && problem !== "") this.#log.error(problem);
+    return problem === null;
   }
 
   #joined(id: InstanceId): Promise<boolean> {
@@ -229,82 +266,24 @@ class Service implements RegistryService {
     for (const resolve of waiting) resolve(joined);
   }
 
-  #openTcpDoor(): void {
-    const wanted = registrationPort(this.#options["registration-port"], this.#surroundings.routerPort);
-    if (wanted === null) return;
-    const host = this.#options["registration-host"];
-    try {
-      this.#tcp = openTcpDoor(
-        {
-          host,
-          port: wanted.port,
-          maxConnections: MAX_CONNECTIONS,
-          maxConnectionsPerAddress: this.#options["registration-max-connections-per-address"],
-        },
-        {
-          token: this.#options["registration-token"],
-          heartbeatMs: this.#options["heartbeat-secs"] * 1000,
-          leaseMs: this.#options["lease-secs"] * 1000,
-          apply: (command) => this.#apply(command),
-          admit: (fields, peer) => admit(draftOfFields(fields), peer, this.#admissionRules()),
-          log: this.#log,
-          now: this.#now,
-        },
-      );
-    } catch (error) {
-      const text = `cannot listen for registrations on ${host}:${wanted.port}: ${error instanceof Error ? error.message : String(error)}`;
-      if (wanted.explicit) throw new Error(text, { cause: error });
-      this.#log.warn(`${text}; going on without (option registration-port)`);
-      return;
-    }
-    this.#log.info(`Listening for registrations on ${host}:${this.#tcp.address.port}`);
-    if (this.#options["registration-token"] === "") {
-      this.#log.warn("Registration is open to anyone who reaches the port (option registration-token)");
-    }
+  async #admit(draft: Draft, peer: string | null): Promise<Admission> {
+    const resolve = this.#surroundings.resolve ?? resolveByDns;
+    const named = this.#options["allow-host-names"] ? await resolveHost(draft, resolve) : draft;
+    return admit(named, peer, this.#admissionRules());
   }
 
   #admissionRules(): AdmissionRules {
     const ports = new Set([this.#surroundings.routerPort, this.#tcp?.address.port ?? 0]);
     const { splitwise } = this.#surroundings;
-    return { splitwise, addresses: { ...this.#addresses, own: { addresses: this.#ownAddresses, ports } } };
+    return { splitwise, addresses: { ...this.#settings.addresses, own: { addresses: this.#ownAddresses, ports } } };
   }
 
-  #every(periodMs: number, action: () => void): void {
-    const stopClock = this.#timers.after(periodMs, () => {
+  #every(periodMs: () => number, action: () => void): void {
+    const stopClock = this.#timers.after(periodMs(), () => {
       this.#stopClocks.delete(stopClock);
       this.#every(periodMs, action);
       action();
     });
     this.#stopClocks.add(stopClock);
   }
-}
-
-function rulesOf(options: RegistryOptions): RegistryRules {
-  const leaseMs = options["lease-secs"] * 1000;
-  return {
-    maxInstances: options["max-instances"],
-    leaseMs,
-    closedLeaseMs: Math.min(leaseMs, 5000),
-    failureThreshold: options["health-failure-threshold"],
-    successThreshold: options["health-success-threshold"],
-  };
-}
-
-function addressRulesOf(options: RegistryOptions): Omit<AddressRules, "own"> {
-  const cidrs = options["allow-cidrs"];
-  return {
-    denyMetadata: options["deny-link-local"],
-    allowLoopback: options["allow-loopback"],
-    allowed: cidrs.length === 0 ? null : blockList(cidrs),
-  };
-}
-
-/** `explicit`: the operator named it, so a busy port is an error. Null: switched off, or there is no port after the last one. */
-function registrationPort(
-  option: number,
-  routerPort: number,
-): { readonly port: number; readonly explicit: boolean } | null {
-  if (option > 0) return { port: option, explicit: true };
-  if (option === 0 || routerPort >= 65535) return null;
-  return { port: routerPort === 0 ? 0 : routerPort + 1, explicit: false };
 }

@@ -8,7 +8,7 @@ import type { EngineFigures } from "./commands.ts";
  * `joining`: not yet seen healthy, not offered. `suspect`: missed a probe. `gone`: evicted, but probed on, since it may come back
  * without saying so. An instance that nothing keeps any more is not in the table at all.
  */
-export type Health = "joining" | "ready" | "suspect" | "gone";
+type Health = "joining" | "ready" | "suspect" | "gone";
 
 export interface Lease {
   /** Unique for the life of the router. */
@@ -59,12 +59,15 @@ export interface RegistryState {
   readonly version: number;
   /** Last number given out for generations, epochs and leases. */
   readonly lastNumber: number;
+  /** Of the last `tick`; null before the first. A gap shows that this process was asleep. */
+  readonly tickedAt: number | null;
 }
 
 export type Effect =
   /** The snapshot differs. Not urgent when only reported figures do. */
   | { readonly kind: "publish"; readonly urgent: boolean }
-  | { readonly kind: "probe"; readonly id: InstanceId }
+  /** `again`: a probe that is under way already may tell of the time before, so another one must follow it. */
+  | { readonly kind: "probe"; readonly id: InstanceId; readonly again: boolean }
   | { readonly kind: "revoke"; readonly connection: number; readonly lease: number; readonly reason: RevokeReason }
   /** The registration that was `joining` has been decided. */
   | { readonly kind: "settled"; readonly id: InstanceId; readonly joined: boolean }
@@ -81,7 +84,7 @@ export interface Applied {
 }
 
 export function emptyState(rules: RegistryRules): RegistryState {
-  return { rules, entries: new Map(), version: 0, lastNumber: 0 };
+  return { rules, entries: new Map(), version: 0, lastNumber: 0, tickedAt: null };
 }
 
 /** Whether it is in the fleet: listed, counted and sent to the workers. */
@@ -94,7 +97,7 @@ export function snapshotOf(state: RegistryState, now: number): FleetSnapshot {
     .values()
     .filter(isListed)
     .map((entry) => memberOf(entry, now));
-  return { version: state.version, members: [...members] };
+  return Object.freeze({ version: state.version, members: Object.freeze([...members]) });
 }
 
 function memberOf(entry: Entry, now: number): FleetMember {

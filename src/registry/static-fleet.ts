@@ -11,7 +11,7 @@ import { type Answer, type Entry, isListed } from "./state.ts";
 
 export interface StaticFleetDeps {
   readonly apply: (command: RegistryCommand) => Answer;
-  readonly admit: (draft: Draft) => Admission;
+  readonly admit: (draft: Draft) => Promise<Admission>;
   readonly joined: (id: InstanceId) => Promise<boolean>;
   readonly entries: () => Iterable<Entry>;
   readonly timers: Timers;
@@ -42,7 +42,7 @@ export class StaticFleet {
       const saved = await readTable(this.#tablePath);
       let restored = 0;
       for (const { draft, drained } of saved) {
-        const admission = this.#deps.admit(draft);
+        const admission = await this.#deps.admit(draft);
         if (!admission.ok) continue;
         const door = { kind: "saved", drained } as const;
         if (this.#deps.apply({ kind: "register", admitted: admission.admitted, door }).ok) restored++;
@@ -51,6 +51,24 @@ export class StaticFleet {
     } catch (error) {
       this.#deps.log.error(`Failed to read saved table ${this.#tablePath}: ${textOf(error)}`);
     }
+  }
+
+  /** What is wrong with register.yaml, each with its place. */
+  async check(): Promise<readonly string[]> {
+    if (this.#registerPath === "") return [];
+    const path = this.#registerPath;
+    let text: string;
+    try {
+      text = await Bun.file(resolve(path)).text();
+    } catch (error) {
+      return [`${path}: ${textOf(error)}`];
+    }
+    const file = parseRegisterFile(text);
+    if (!file.ok) return [`${path}: ${file.problem}`];
+    const problems = await Promise.all(file.entries.map((entry) => this.#refusal(entry)));
+    return problems.flatMap((problem, i) =>
+      problem === null ? [] : [`${path}:${file.entries[i]?.position}: instances[${i}]: ${problem}`],
+    );
   }
 
   /** Reads register.yaml: adds what is new, changes what differs, drops what is named no more. Resolves when the new ones are probed. */
@@ -105,6 +123,13 @@ export class StaticFleet {
       );
   }
 
+  /** Null when the entry would be admitted. */
+  async #refusal({ parsed }: FileEntry): Promise<string | null> {
+    if (!parsed.ok) return parsed.problem;
+    const admission = await this.#deps.admit(parsed.draft);
+    return admission.ok ? null : admission.problem;
+  }
+
   /** Null when the entry cannot be an instance; one that is only unhealthy stays listed and is probed on. */
   async #enter(entry: FileEntry): Promise<InstanceId | null> {
     const { log } = this.#deps;
@@ -114,7 +139,7 @@ export class StaticFleet {
       problem(entry.parsed.problem);
       return null;
     }
-    const admission = this.#deps.admit(entry.parsed.draft);
+    const admission = await this.#deps.admit(entry.parsed.draft);
     if (!admission.ok) {
       problem(admission.problem);
       return null;

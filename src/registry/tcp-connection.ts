@@ -4,6 +4,7 @@
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { InstanceId } from "../fleet/instance.ts";
+import { MAX_NAME_LENGTH } from "../registration/fields.ts";
 import { encodeFrame, FrameDecoder } from "../registration/frames.ts";
 import {
   type ClientMessage,
@@ -49,6 +50,8 @@ const MAX_UNSENT_BYTES = 256 * 1024;
 /** Counts of workers that have not yet seen the drain may miss a request that is just being sent. */
 const DRAIN_SETTLE_MS = 500;
 const REGISTER_RATE = { burst: 1024, perSecond: 100 };
+/** Log lines about refused messages; the client is told of every one. */
+const LINE_RATE = { burst: 20, perSecond: 1 };
 
 interface DrainWatch {
   readonly since: number;
@@ -62,6 +65,7 @@ export class Connection {
   readonly #decoder = new FrameDecoder();
   readonly #outbox: Outbox;
   readonly #registers = new RateLimit(REGISTER_RATE);
+  readonly #lines = new RateLimit(LINE_RATE);
   readonly #leases = new Map<number, InstanceId>();
   readonly #drains = new Map<number, DrainWatch>();
   #phase: "greeting" | "open" | "closing" = "greeting";
@@ -137,7 +141,7 @@ export class Connection {
   fail(code: ProblemCode, message: string, now: number): void {
     if (this.#phase === "closing") return;
     this.#deps.log.warn(`Closing registration connection of ${this.#wire.peer}: ${code}: ${message}`);
-    this.#send({ t: "error", seq: 0, code, message }, now);
+    this.#send({ t: "error", seq: 0, code, message: message.slice(0, MAX_NAME_LENGTH) }, now);
     this.#close(now);
   }
 
@@ -245,8 +249,9 @@ export class Connection {
 
   /** The connection stays open: only this one message is refused. */
   #answerProblem(seq: number, code: ProblemCode, message: string, now: number): void {
-    this.#deps.log.warn(`Refused message of registration client ${this.#wire.peer}: ${code}: ${message}`);
-    this.#send({ t: "error", seq, code, message }, now);
+    const line = `Refused message of registration client ${this.#wire.peer}: ${code}: ${message}`;
+    if (this.#lines.take("", now)) this.#deps.log.warn(line);
+    this.#send({ t: "error", seq, code, message: message.slice(0, MAX_NAME_LENGTH) }, now);
   }
 
   #send(message: RouterMessage, now: number): void {

@@ -10,6 +10,8 @@ export interface SchedulingRequest {
   readonly promptTokens: number;
   readonly stream: boolean;
   readonly sessionId: string | null;
+  /** Chained hashes of the prompt's full blocks (prefix-hashes.ts). Absent where the role's policy does not read prefixes. */
+  readonly prefixHashes?: readonly number[];
 }
 
 /** How a request ended, seen from the instance. `settle` is told exactly once. */

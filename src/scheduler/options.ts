@@ -43,7 +43,9 @@ export const schedulerOptions = z.object({
   "eviction-duration-mins": z
     .number()
     .default(30)
-    .describe("cache_aware: time in minutes after which a prompt prefix that did not come again is forgotten."),
+    .describe(
+      "cache_aware: time in minutes after which a prompt prefix that did not come again is forgotten; never when negative.",
+    ),
   "cache-block-size": z.int().positive().default(64).describe("cache_aware: tokens per block of a prompt prefix."),
   "tokenizer-url": z
     .string()

@@ -3,7 +3,7 @@
  * digest with the highest sequence that speaks of it (a full one speaks of all), so that digests may come late, twice or out
  * of order with the same end; what a lost one said is said again by the next full one.
  */
-import type { InstanceLoad, LoadDigest } from "../fleet/digest.ts";
+import type { LoadDigest } from "../fleet/digest.ts";
 import type { InstanceId } from "../fleet/instance.ts";
 
 /** A dispatcher that was not heard of for so long is taken for gone: it sends a full digest every second. */
@@ -16,9 +16,13 @@ export interface PeerTotals {
   promptTokens: number;
 }
 
+/** What one peer said of one instance, changed in place: digests come often. */
 interface PeerLoad {
-  readonly sequence: number;
-  readonly load: InstanceLoad;
+  sequence: number;
+  requests: number;
+  pendingPrefillTokens: number;
+  promptTokens: number;
+  readonly totals: PeerTotals;
 }
 
 interface Peer {
@@ -57,11 +61,15 @@ export class Peers {
       peer.heardAt = now;
     }
     for (const load of digest.loads) {
-      const known = peer.loads.get(load.id);
-      if (known !== undefined && known.sequence >= sequence) continue;
-      if (known !== undefined) this.#count(known.load, -1);
-      this.#count(load, 1);
-      peer.loads.set(load.id, { sequence, load });
+      let known = peer.loads.get(load.id);
+      if (known === undefined) {
+        const totals = this.totals(load.id);
+        known = { sequence: -1, requests: 0, pendingPrefillTokens: 0, promptTokens: 0, totals };
+        peer.loads.set(load.id, known);
+      }
+      if (known.sequence >= sequence) continue;
+      known.sequence = sequence;
+      replace(known, load.inFlight, load.pendingPrefillTokens, load.promptTokens);
     }
     if (digest.full && sequence > peer.fullSequence) {
       peer.fullSequence = sequence;
@@ -86,18 +94,17 @@ export class Peers {
   voidInstance(id: InstanceId): void {
     for (const peer of this.#peers.values()) {
       const known = peer.loads.get(id);
-      if (known === undefined) continue;
-      this.#count(known.load, -1);
-      peer.loads.set(id, {
-        sequence: known.sequence,
-        load: { id, inFlight: 0, pendingPrefillTokens: 0, promptTokens: 0 },
-      });
+      if (known !== undefined) replace(known, 0, 0, 0);
     }
   }
 
   /** Forgets sums of instances that nobody knows and nobody has a request on. */
   prune(isKnown: (id: InstanceId) => boolean): void {
-    for (const [id, totals] of this.#totals) if (totals.requests === 0 && !isKnown(id)) this.#totals.delete(id);
+    for (const [id, totals] of this.#totals) {
+      if (totals.requests > 0 || isKnown(id)) continue;
+      this.#totals.delete(id);
+      for (const peer of this.#peers.values()) peer.loads.delete(id);
+    }
   }
 
   #peer(name: string, now: number): Peer {
@@ -110,18 +117,22 @@ export class Peers {
     return peer;
   }
 
-  #count(load: InstanceLoad, sign: 1 | -1): void {
-    const totals = this.totals(load.id);
-    totals.requests += sign * load.inFlight;
-    totals.pendingPrefillTokens += sign * load.pendingPrefillTokens;
-    totals.promptTokens += sign * load.promptTokens;
-  }
-
   #dropOlder(peer: Peer, sequence: number): void {
     for (const [id, known] of peer.loads) {
       if (known.sequence >= sequence) continue;
-      this.#count(known.load, -1);
+      replace(known, 0, 0, 0);
       peer.loads.delete(id);
     }
   }
+}
+
+/** Puts the new figures in the place of the old ones, in the sum as well. */
+function replace(known: PeerLoad, requests: number, pendingPrefillTokens: number, promptTokens: number): void {
+  const { totals } = known;
+  totals.requests += requests - known.requests;
+  totals.pendingPrefillTokens += pendingPrefillTokens - known.pendingPrefillTokens;
+  totals.promptTokens += promptTokens - known.promptTokens;
+  known.requests = requests;
+  known.pendingPrefillTokens = pendingPrefillTokens;
+  known.promptTokens = promptTokens;
 }

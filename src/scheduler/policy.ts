@@ -2,7 +2,7 @@
  * The contract of a policy: which of these candidates? A policy is a signal (how loaded is one, signals.ts) times a selector
  * (whom to choose, selectors.ts). Each is one file in policies/, listed in policies/index.ts. The scheduler calls `pick`.
  */
-import type { Instance } from "../fleet/instance.ts";
+import type { Instance, InstanceId } from "../fleet/instance.ts";
 import type { Random } from "../lib/random.ts";
 import type { SchedulingRequest } from "./assignment.ts";
 
@@ -40,12 +40,25 @@ export interface DispatcherView {
 export interface PolicySettings {
   readonly "spill-margin": number;
   readonly "waiting-weight": number;
+  readonly "balance-abs-threshold": number;
+  readonly "balance-rel-threshold": number;
+  readonly "hit-ratio-weight": number;
+  readonly "load-balance-weight": number;
+}
+
+/** Which prompts the dispatchers sent to whom. */
+export interface Prefixes {
+  /** Blocks from the first on that each instance probably has in its cache; those that have none are absent. */
+  match(hashes: readonly number[]): ReadonlyMap<InstanceId, number>;
+  /** The instance gets a prompt of these blocks. */
+  record(id: InstanceId, hashes: readonly number[], now: number): void;
 }
 
 export interface PolicyContext {
   readonly random: Random;
   readonly settings: PolicySettings;
   readonly dispatchers: DispatcherView;
+  readonly prefixes: Prefixes;
 }
 
 /** A row of the table of policies. */
@@ -53,5 +66,7 @@ export interface PolicyDefinition {
   readonly name: string;
   /** One sentence for the docs and the help. */
   readonly summary: string;
+  /** It wants `prefixHashes` with the requests, which cost the proxy a pass over the prompt. */
+  readonly readsPrefixes?: boolean;
   readonly create: (context: PolicyContext) => Policy;
 }

@@ -15,10 +15,15 @@ import type { RoleLoad } from "./load.ts";
 import { LoadAccount } from "./load.ts";
 import type { SchedulerOptions } from "./options.ts";
 import { Peers } from "./peers.ts";
+import type { PolicyName } from "./policies/index.ts";
 import { findPolicy } from "./policies/index.ts";
 import type { DispatcherView, Policy, PolicyContext } from "./policy.ts";
 import type { Pool } from "./pools.ts";
 import { Pools } from "./pools.ts";
+import { PrefixIndex } from "./prefix-index.ts";
+
+/** Bounds the memory of the prefix index to some 20 MB. */
+const MAX_PREFIX_BLOCKS = 200_000;
 
 export interface SchedulerContext {
   /** Unique among dispatchers, also of those that ended: digests carry it. */
@@ -38,9 +43,11 @@ export interface InstanceLoadView {
 
 export class Scheduler implements Dispatcher {
   readonly #name: string;
-  readonly #options: SchedulerOptions;
-  readonly #policies: Readonly<Record<Role, Policy>>;
+  readonly #random: Random;
+  #options: SchedulerOptions;
+  #policies: Readonly<Record<Role, Policy>>;
   readonly #peers = new Peers();
+  readonly #prefixes: PrefixIndex;
   readonly #dispatchers: DispatcherView & { index: number; count: number };
   readonly #accounts = new Map<InstanceId, LoadAccount>();
   readonly #learning = new Map<string | null, ModelLearning>();
@@ -52,25 +59,32 @@ export class Scheduler implements Dispatcher {
   /** Accounts of the instances in the snapshot, sorted by id. */
   #members: readonly LoadAccount[] = [];
   #pools = new Pools([], 0);
+  /** No instance warms up from then on. */
+  #warmUntil = -Infinity;
   #version = -1;
   #sequence = 0;
 
   constructor({ name, options, random }: SchedulerContext) {
     this.#name = name;
+    this.#random = random;
     this.#options = options;
     this.#dispatchers = { index: 0, count: 1, digestAgeMs: (now) => this.#peers.meanAgeMs(now) };
-    const context: PolicyContext = { random, settings: options, dispatchers: this.#dispatchers };
-    this.#policies = {
-      mixed: findPolicy(options.policy).create(context),
-      prefill: findPolicy(options["prefill-policy"]).create(context),
-      decode: findPolicy(options["decode-policy"]).create(context),
-    };
+    this.#prefixes = new PrefixIndex({ maxBlocks: MAX_PREFIX_BLOCKS, evictAfterMs: evictAfterMs(options) });
+    this.#policies = this.#createPolicies();
+  }
+
+  /** Changed options, for requests that come from now on. Counts and known prefixes stay. */
+  configure(options: SchedulerOptions): void {
+    this.#options = options;
+    this.#policies = this.#createPolicies();
+    this.#prefixes.evictAfterMs = evictAfterMs(options);
   }
 
   /** How many dispatchers share the fleet, and which of them (from 0) this one is. */
   setDispatchers(index: number, count: number): void {
     this.#dispatchers.index = index;
     this.#dispatchers.count = Math.max(1, count);
+    this.#prefixes.isShared = count > 1;
   }
 
   /** Takes over the fleet. Requests under way stay counted, also on instances that left; a new epoch starts from nothing. */
@@ -79,26 +93,34 @@ export class Scheduler implements Dispatcher {
     this.#version = snapshot.version;
     const warmUpMs = this.#options["warm-up-secs"] * 1000;
     const warming = rolesToWarmUp(snapshot.members, warmUpMs);
+    this.#warmUntil = warming.size > 0 ? now + warmUpMs : -Infinity;
     const members = snapshot.members.map((member) => {
       const account = this.#account(member);
       account.refresh(member, warming.has(member.instance.role) ? warmUpMs : 0, now);
       return account;
     });
-    this.#members = members.toSorted((a, b) => (a.instance.id < b.instance.id ? -1 : 1));
+    this.#setMembers(members);
+    this.#dropIdle();
     this.#pools = new Pools(this.#members, now);
     this.#peers.withdrawSilent(now);
-    this.#dropIdle();
     this.#averageLoads(now);
   }
 
   /** Another dispatcher's digest; its own is ignored. */
   receive(digest: LoadDigest, now: number): void {
-    if (digest.dispatcher !== this.#name) this.#peers.receive(digest, now);
+    if (digest.dispatcher === this.#name) return;
+    this.#peers.receive(digest, now);
+    for (const insert of digest.prefixes ?? []) this.#prefixes.receive(insert, now);
   }
 
   /** Another dispatcher ended, and its requests with it. */
   withdraw(dispatcher: string): void {
     this.#peers.withdraw(dispatcher);
+  }
+
+  /** How often the others want a digest: where each has few instances to itself, they depend more on each other. */
+  get digestPeriodMs(): number {
+    return this.#members.length < 4 * this.#dispatchers.count ? 10 : 50;
   }
 
   /** For the other dispatchers: what changed since the last one, null when nothing did. A full one is due every second. */
@@ -110,8 +132,15 @@ export class Scheduler implements Dispatcher {
       const load = account.tell(full, now);
       if (load !== null && (!full || load.inFlight > 0)) loads.push(load);
     }
-    if (loads.length === 0 && !full) return null;
-    return { dispatcher: this.#name, sequence: ++this.#sequence, full, loads };
+    const prefixes = this.#prefixes.takeUntold();
+    if (loads.length === 0 && prefixes.length === 0 && !full) return null;
+    const digest: LoadDigest = { dispatcher: this.#name, sequence: ++this.#sequence, full, loads };
+    return prefixes.length === 0 ? digest : { ...digest, prefixes };
+  }
+
+  /** Whether requests of the role want `prefixHashes`. */
+  readsPrefixes(role: Role): boolean {
+    return findPolicy(policyName(this.#options, role)).readsPrefixes === true;
   }
 
   assign(request: SchedulingRequest, excluded: ReadonlySet<InstanceId>, now: number): AssignResult {
@@ -140,11 +169,25 @@ export class Scheduler implements Dispatcher {
     }));
   }
 
+  #createPolicies(): Readonly<Record<Role, Policy>> {
+    const context: PolicyContext = {
+      random: this.#random,
+      settings: this.#options,
+      dispatchers: this.#dispatchers,
+      prefixes: this.#prefixes,
+    };
+    const create = (role: Role): Policy => findPolicy(policyName(this.#options, role)).create(context);
+    return { mixed: create("mixed"), prefill: create("prefill"), decode: create("decode") };
+  }
+
   #account(member: FleetMember): LoadAccount {
     const { id, model, role } = member.instance;
     const known = this.#accounts.get(id);
     if (known?.epoch === member.epoch) return known;
-    if (known !== undefined) this.#peers.voidInstance(id);
+    if (known !== undefined) {
+      this.#peers.voidInstance(id);
+      this.#prefixes.forget(id);
+    }
     // The old account stays with its requests, which settle there and touch nothing of the new process.
     const account = new LoadAccount(member, {
       peers: this.#peers.totals(id),
@@ -164,26 +207,41 @@ export class Scheduler implements Dispatcher {
     return learning;
   }
 
+  /** Most snapshots bring the same accounts with other figures: then all stays as it is. */
+  #setMembers(members: readonly LoadAccount[]): void {
+    const current = new Set(this.#members);
+    if (members.length === current.size && members.every((account) => current.has(account))) return;
+    this.#members = members.toSorted((a, b) => (a.instance.id < b.instance.id ? -1 : 1));
+  }
+
+  /** Accounts of instances that left stay while they have requests. */
   #dropIdle(): void {
-    const members = new Set<LoadAccount>(this.#members);
+    if (this.#accounts.size === this.#members.length) return;
+    const members = new Set(this.#members);
     for (const [id, account] of this.#accounts) {
       if (!members.has(account) && account.inFlight === 0) this.#accounts.delete(id);
     }
     this.#peers.prune((id) => this.#accounts.has(id));
   }
 
+  /** Only new instances ask for the mean. */
   #averageLoads(now: number): void {
+    if (now >= this.#warmUntil) return;
     for (const role of ROLES) {
-      let sum = 0;
-      let count = 0;
-      for (const account of this.#members) {
-        if (account.instance.role !== role || account.state !== "ready") continue;
-        sum += account.countedLoad(now);
-        count++;
-      }
-      this.#roleLoads[role].mean = count === 0 ? 0 : sum / count;
+      const ready = this.#members.filter(({ instance, state }) => instance.role === role && state === "ready");
+      const sum = ready.reduce((total, account) => total + account.countedLoad(now), 0);
+      this.#roleLoads[role].mean = sum / Math.max(1, ready.length);
     }
   }
+}
+
+function policyName(options: SchedulerOptions, role: Role): PolicyName {
+  return role === "mixed" ? options.policy : options[`${role}-policy`];
+}
+
+function evictAfterMs(options: SchedulerOptions): number {
+  const minutes = options["eviction-duration-mins"];
+  return minutes < 0 ? Infinity : minutes * 60_000;
 }
 
 function refuse(refusal: Refusal): AssignResult {
@@ -192,13 +250,13 @@ function refuse(refusal: Refusal): AssignResult {
 
 /** Roles with new instances that do not make up most of the role: where nearly all are new, there is no load to be like. */
 function rolesToWarmUp(members: readonly FleetMember[], warmUpMs: number): ReadonlySet<Role> {
-  return new Set(
-    ROLES.filter((role) => {
-      const ready = members.filter(({ instance, state }) => instance.role === role && state === "ready");
-      const young = ready.filter(({ readyAgeMs }) => readyAgeMs < warmUpMs);
-      return young.length > 0 && young.length * 2 <= ready.length;
-    }),
-  );
+  const ready = members.filter(({ state }) => state === "ready");
+  const roles = new Set<Role>();
+  for (const [role, ofRole] of Map.groupBy(ready, ({ instance }) => instance.role)) {
+    const young = ofRole.filter(({ readyAgeMs }) => readyAgeMs < warmUpMs).length;
+    if (young > 0 && young * 2 <= ofRole.length) roles.add(role);
+  }
+  return roles;
 }
 
 /** The preferred ones that can take the request, else the fallback ones. */

@@ -10,7 +10,7 @@ import type { Origin } from "./origin.ts";
 export interface UpstreamClientOptions extends Clocks {
   /** Idle connections kept per instance. */
   readonly maxIdleConnections: number;
-  /** An idle connection older than this is closed; keep it below the engine's own limit (5 s with uvicorn). */
+  /** An idle connection older than this is closed, 0 keeps none; stay below the engine's own limit (5 s with uvicorn). */
   readonly keepAliveMs: number;
 }
 
@@ -18,8 +18,7 @@ export interface UpstreamClientOptions extends Clocks {
 const SWEEP_MS = 250;
 
 export class UpstreamClient implements ExchangeHost {
-  readonly clocks: Clocks;
-  readonly #options: UpstreamClientOptions;
+  #options: UpstreamClientOptions;
   readonly #now: () => number;
   readonly #pools = new Map<string, ConnectionPool>();
   readonly #exchanges = new Set<Exchange>();
@@ -29,10 +28,20 @@ export class UpstreamClient implements ExchangeHost {
   /** `now` in milliseconds on a monotonic clock. */
   constructor(options: UpstreamClientOptions, now: () => number = () => performance.now()) {
     this.#options = options;
-    this.clocks = options;
     this.#now = now;
     this.#sweeper = setInterval(() => this.sweep(), SWEEP_MS);
     this.#sweeper.unref();
+  }
+
+  /** Of exchanges that begin now. */
+  get clocks(): Clocks {
+    return this.#options;
+  }
+
+  /** Idle connections are kept: to a fleet that did not change nothing has to be opened anew. */
+  configure(options: UpstreamClientOptions): void {
+    this.#options = options;
+    for (const pool of this.#pools.values()) pool.maxIdle = options.maxIdleConnections;
   }
 
   send(request: UpstreamRequest, listener: AnswerListener): Exchange {
@@ -91,7 +100,8 @@ export class UpstreamClient implements ExchangeHost {
   pool(origin: Origin): ConnectionPool {
     const known = this.#pools.get(origin.url);
     if (known !== undefined) return known;
-    const pool = new ConnectionPool(this.#options.maxIdleConnections);
+    const { keepAliveMs, maxIdleConnections } = this.#options;
+    const pool = new ConnectionPool(keepAliveMs === 0 ? 0 : maxIdleConnections);
     this.#pools.set(origin.url, pool);
     return pool;
   }

@@ -3,10 +3,11 @@ import type { Connection } from "./connection.ts";
 
 export class ConnectionPool {
   readonly #idle: Connection[] = [];
-  readonly #maxIdle: number;
+  /** A connection that comes back when there are so many is closed. */
+  maxIdle: number;
 
   constructor(maxIdle: number) {
-    this.#maxIdle = maxIdle;
+    this.maxIdle = maxIdle;
   }
 
   get idleCount(): number {
@@ -24,11 +25,12 @@ export class ConnectionPool {
   put(connection: Connection, now: number): void {
     if (!connection.open) return;
     connection.release();
-    if (this.#idle.length >= this.#maxIdle) {
+    if (this.#idle.length >= this.maxIdle) {
       connection.destroy();
       return;
     }
     connection.idleSince = now;
+    connection.reused = true;
     connection.onIdleClose = this.#forget;
     this.#idle.push(connection);
   }

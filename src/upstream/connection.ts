@@ -18,8 +18,8 @@ export class Connection {
   #unsent: Uint8Array[] = [];
   #open = true;
   #paused = false;
-  /** Exchanges that it has carried to their end. */
-  exchanges = 0;
+  /** It has lain in the pool: its end may be the instance's idle limit, and say nothing of the request. */
+  reused = false;
   /** When it was put back into the pool, on the client's clock. */
   idleSince = 0;
   /** Told when the connection ends while nobody uses it. */
@@ -32,6 +32,11 @@ export class Connection {
 
   get open(): boolean {
     return this.#open;
+  }
+
+  /** A part of the request waits for the instance to read it. */
+  get isSending(): boolean {
+    return this.#unsent.length > 0;
   }
 
   use(user: ConnectionUser): void {
@@ -114,7 +119,7 @@ export class Connection {
   }
 }
 
-/** Opens a connection. Rejects when it is refused; a late success after `signal` fired is closed again. */
+/** Opens a connection. Rejects when there is none to be had; it knows no time limit. */
 export async function connect(origin: Origin): Promise<Connection> {
   const socket = await Bun.connect<Connection>({
     hostname: origin.host,

@@ -4,7 +4,8 @@
  *   connecting -> waiting -> answering -> ended
  *
  * A request whose reused connection closes before the first byte of an answer is sent once more on a new connection: the instance
- * closed it while it was idle, and has not seen the request (RFC 9112 §9.3.1).
+ * closed it while it was idle, and has not seen the request (RFC 9112 §9.3.1). That shows within a round trip; what closes later may have
+ * been at work on the request.
  */
 import { type Connection, connect, errorCode, type ConnectionUser } from "./connection.ts";
 import type { ConnectionPool } from "./connection-pool.ts";
@@ -48,12 +49,16 @@ export interface ExchangeHost {
   connected(): void;
 }
 
+/** A connection that ends this soon after the request had been closed before it. */
+const STALE_CLOSE_MS = 1000;
+
 type Phase = "connecting" | "waiting" | "answering" | "ended";
 
 export class Exchange implements ConnectionUser {
   readonly #host: ExchangeHost;
   readonly #request: UpstreamRequest;
   readonly #listener: AnswerListener;
+  readonly #clocks: Clocks;
   readonly #reader = new ResponseReader();
   #connection: Connection | null = null;
   #phase: Phase = "connecting";
@@ -66,6 +71,7 @@ export class Exchange implements ConnectionUser {
     this.#host = host;
     this.#request = request;
     this.#listener = listener;
+    this.#clocks = host.clocks;
     this.#startedAt = host.now();
     this.#movedAt = this.#startedAt;
   }
@@ -99,7 +105,7 @@ export class Exchange implements ConnectionUser {
 
   /** Fails the exchange when one of its clocks has run out. Called by the client's sweep. */
   checkClocks(now: number): void {
-    const { connectTimeoutMs, firstByteTimeoutMs, idleTimeoutMs, totalTimeoutMs } = this.#host.clocks;
+    const { connectTimeoutMs, firstByteTimeoutMs, idleTimeoutMs, totalTimeoutMs } = this.#clocks;
     const still = now - this.#movedAt;
     if (ranOut(now - this.#startedAt, totalTimeoutMs)) {
       this.#fail({ kind: "total-timeout", timeoutMs: totalTimeoutMs });
@@ -123,7 +129,8 @@ export class Exchange implements ConnectionUser {
   onClosed(detail: string): void {
     const connection = this.#connection;
     if (this.#phase === "waiting" && !this.#reader.sawByte) {
-      if (connection !== null && connection.exchanges > 0) {
+      const sentMs = this.#host.now() - this.#movedAt;
+      if (connection?.reused === true && sentMs < STALE_CLOSE_MS) {
         this.#phase = "connecting";
         void this.#dial();
       } else {
@@ -175,8 +182,9 @@ export class Exchange implements ConnectionUser {
     const connection = this.#connection;
     if (this.#phase === "ended" || connection === null) return;
     this.#finish();
-    connection.exchanges++;
-    if (this.#reader.reusable) this.#host.pool(this.#request.origin).put(connection, this.#host.now());
+    // An instance that answers before it has read the request may never read the rest.
+    if (this.#reader.reusable && !connection.isSending)
+      this.#host.pool(this.#request.origin).put(connection, this.#host.now());
     else connection.destroy();
     this.#listener.onEnd();
   }

@@ -22,7 +22,7 @@ export interface ResponseHead {
 export type HeadResult =
   { readonly ok: true; readonly head: ResponseHead } | { readonly ok: false; readonly problem: string };
 
-const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9][0-9]{2})(?: [^\r\n\0]*)?$/;
+const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5][0-9]{2})(?: [^\r\n\0]*)?$/;
 const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 // oxlint-disable-next-line no-control-regex -- these are the bytes to refuse
 const FORBIDDEN_IN_VALUE = /[\0-\x08\x0a-\x1f\x7f]/;
@@ -43,21 +43,24 @@ export function isHopByHop(lowerName: string): boolean {
   return HOP_BY_HOP.has(lowerName);
 }
 
-/** `text` is the head in latin1, from the status line to before the empty line. `headRequest`: the answer to a HEAD has no body. */
-export function readResponseHead(text: string, headRequest = false): HeadResult {
+/** `text` is the head in latin1, from the status line to before the empty line. */
+export function readResponseHead(text: string): HeadResult {
   const lineEnd = text.indexOf("\r\n");
   const statusLine = STATUS_LINE.exec(lineEnd < 0 ? text : text.slice(0, lineEnd));
-  if (statusLine === null) return problem("status line is not HTTP/1.x with a status of 100 to 999");
+  if (statusLine === null) return problem("status line is not HTTP/1.x with a status of 100 to 599");
   const status = Number(statusLine[2]);
   const fields = readFields(lineEnd < 0 ? "" : text.slice(lineEnd + 2));
   if (typeof fields === "string") return problem(fields);
-  const framing = framingOf(fields, status, headRequest);
+  const framing = framingOf(fields, status);
   if (typeof framing === "string") return problem(framing);
   const http10 = statusLine[1] === "0";
   const keepAlive =
     !fields.both &&
     framing.kind !== "close" &&
-    (http10 ? fields.connection.includes("keep-alive") : !fields.connection.includes("close"));
+    // Chunked coding from an HTTP/1.0 server is no framing to build on (RFC 9112 §6.1).
+    (http10
+      ? fields.connection.includes("keep-alive") && framing.kind !== "chunked"
+      : !fields.connection.includes("close"));
   return { ok: true, head: { status, headers: endToEnd(fields), framing, keepAlive, mediaType: fields.mediaType } };
 }
 
@@ -82,7 +85,7 @@ function readFields(text: string): Fields | string {
     if (colon < at || colon > end) return "header line without a colon";
     const name = text.slice(at, colon);
     if (!FIELD_NAME.test(name)) return "header name is not a token";
-    const value = text.slice(colon + 1, end).trim();
+    const value = fieldValue(text, colon + 1, end);
     if (FORBIDDEN_IN_VALUE.test(value)) return `control character in the value of ${name}`;
     note(fields, name.toLowerCase(), value);
     fields.all.push([name, value]);
@@ -92,13 +95,26 @@ function readFields(text: string): Fields | string {
   return fields;
 }
 
+/** Without the blanks and tabs around it. `trim` would take off more, such as a stray LF or a no-break space, and hide it. */
+function fieldValue(text: string, from: number, to: number): string {
+  let start = from;
+  let end = to;
+  while (start < end && isBlank(text.charCodeAt(start))) start++;
+  while (end > start && isBlank(text.charCodeAt(end - 1))) end--;
+  return text.slice(start, end);
+}
+
+function isBlank(code: number): boolean {
+  return code === 32 || code === 9;
+}
+
 function note(fields: Fields, lowerName: string, value: string): void {
   switch (lowerName) {
     case "connection":
       for (const token of value.split(",")) fields.connection.push(token.trim().toLowerCase());
       break;
     case "content-length":
-      for (const length of value.split(",")) fields.lengths.push(length.trim());
+      for (const length of value.split(",")) fields.lengths.push(fieldValue(length, 0, length.length));
       break;
     case "transfer-encoding":
       fields.transferEncoding = fields.transferEncoding === null ? value : `${fields.transferEncoding}, ${value}`;
@@ -111,12 +127,12 @@ function note(fields: Fields, lowerName: string, value: string): void {
   }
 }
 
-function framingOf(fields: Fields, status: number, headRequest: boolean): Framing | string {
+function framingOf(fields: Fields, status: number): Framing | string {
   const { lengths, transferEncoding } = fields;
   for (const length of lengths) {
     if (!/^[0-9]{1,15}$/.test(length) || length !== lengths[0]) return "Content-Length is not one number";
   }
-  if (headRequest || status === 204 || status === 304 || status < 200) return { kind: "length", bytes: 0 };
+  if (status === 204 || status === 304 || status < 200) return { kind: "length", bytes: 0 };
   if (transferEncoding !== null) {
     return transferEncoding.toLowerCase() === "chunked"
       ? { kind: "chunked" }

@@ -6,6 +6,7 @@ import { ChunkedDecoder } from "./chunked-decoder.ts";
 import { readResponseHead, type ResponseHead } from "./response-head.ts";
 
 const HEAD_END = Buffer.from("\r\n\r\n");
+const PREFIX = Buffer.from("HTTP/1.");
 const MAX_HEAD_BYTES = 64 * 1024;
 const MAX_INTERIM_ANSWERS = 16;
 
@@ -64,6 +65,10 @@ export class ResponseReader {
         return broken(`head is longer than ${MAX_HEAD_BYTES} bytes`);
       }
       if (end < 0) {
+        // HTTP/0.9, or another protocol: no use in waiting for the end of a head.
+        if (rest.length >= PREFIX.length && !rest.subarray(0, PREFIX.length).equals(PREFIX)) {
+          return broken("the answer is not HTTP/1.x");
+        }
         this.#partialHead = rest;
         return MORE;
       }

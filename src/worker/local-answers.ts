@@ -18,13 +18,12 @@ export interface LocalSources {
 const MAX_CONTROL_BODY_BYTES = 1024 * 1024;
 const JSON_TYPE = "application/json; charset=utf-8";
 
-/** Resolves with the status that was answered. */
-export async function answerLocally(client: Downstream, route: Route, sources: LocalSources): Promise<number> {
+/** Rejects with RouterError when there is no answer to give. */
+export async function answerLocally(client: Downstream, route: Route, sources: LocalSources): Promise<void> {
   const { status, contentType, body } = await answer(client, route, sources);
   client.head(status, contentType === "" ? [] : [["content-type", contentType]]);
   client.write(Buffer.from(body));
   client.end();
-  return status;
 }
 
 async function answer(client: Downstream, route: Route, sources: LocalSources): Promise<ControlReply> {

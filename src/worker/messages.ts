@@ -8,7 +8,14 @@ import type { MetricData } from "../metrics/metric-set.ts";
 import type { ProxyOptions } from "../proxy/options.ts";
 import type { SchedulerOptions } from "../scheduler/options.ts";
 
-export interface WorkerSettings {
+/** What a reload changes in a running thread. */
+export interface LiveOptions {
+  readonly proxy: ProxyOptions;
+  readonly scheduler: SchedulerOptions;
+  readonly log: LogOptions;
+}
+
+export interface WorkerSettings extends LiveOptions {
   /** Unique for the life of the process: the dispatcher's name in digests. */
   readonly name: string;
   /** Empty: all interfaces, IPv4 and IPv6. */
@@ -17,9 +24,7 @@ export interface WorkerSettings {
   /** Several threads listen on the port. */
   readonly reusePort: boolean;
   readonly seed: number;
-  readonly proxy: ProxyOptions;
-  readonly scheduler: SchedulerOptions;
-  readonly log: LogOptions;
+  readonly splitwise: boolean;
 }
 
 /** Streams are given longer than other answers. */
@@ -36,8 +41,10 @@ export type ToWorker =
   /** Asks for a `metrics` message now. */
   | { readonly kind: "collect" }
   | { readonly kind: "ping" }
-  /** Take no new connections, let running requests end. */
-  | { readonly kind: "drain" }
+  /** Requests that come from now on are handled with these. Answered by `configured`. */
+  | { readonly kind: "configure"; readonly options: LiveOptions }
+  /** Answer 503 to health checks, after `noticeMs` take no new connections, let running requests end. */
+  | { readonly kind: "drain"; readonly noticeMs: number }
   /** Break off what still runs, with an error event where that is possible. */
   | { readonly kind: "cut"; readonly what: CutScope };
 
@@ -60,5 +67,6 @@ export type FromWorker =
   /** A request failed on the instance: worth a probe. */
   | { readonly kind: "observed"; readonly id: InstanceId }
   | { readonly kind: "pong" }
+  | { readonly kind: "configured" }
   /** After `drain`: nothing runs any more. */
   | { readonly kind: "drained" };

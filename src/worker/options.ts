@@ -24,6 +24,11 @@ export const workerOptions = z.object({
     .default(0)
     .describe("Worker threads that serve requests. 0: as many as the cores that the process may use.")
     .meta({ flag: "workers" }),
+  "drain-notice-secs": secondsOrNone()
+    .default(0.5)
+    .describe(
+      "How long a stopping router still takes connections while health checks are answered 503, in seconds; a balancer in front needs the time of its health check here.",
+    ),
   "drain-timeout-secs": secondsOrNone()
     .default(30)
     .describe("How long a stopping router waits for answers that are not streamed, in seconds.")

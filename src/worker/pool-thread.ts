@@ -2,7 +2,7 @@
 import type { InstanceLoad, LoadDigest } from "../fleet/digest.ts";
 import type { InstanceId } from "../fleet/instance.ts";
 import { NO_METRICS, type MetricData } from "../metrics/metric-set.ts";
-import type { FromWorker, InstanceFigures, ToWorker } from "./messages.ts";
+import type { FromWorker, InstanceFigures, LiveOptions, ToWorker } from "./messages.ts";
 
 export interface ThreadEvents {
   /** All messages that the thread object does not keep for itself. */
@@ -16,15 +16,18 @@ export class PoolThread {
   readonly generation: number;
   /** Name of its dispatcher: never used again by another thread. */
   readonly name: string;
-  readonly startedAt = performance.now();
   readonly #worker: Worker;
   readonly #listening = Promise.withResolvers<number>();
   readonly #drained = Promise.withResolvers<void>();
   readonly #loads = new Map<InstanceId, InstanceLoad>();
   #collected = Promise.withResolvers<void>();
-  #heardAt = performance.now();
+  #configured = Promise.withResolvers<void>();
+  #unansweredPings = 0;
   #lastError = "";
   isListening = false;
+  hasListened = false;
+  /** Its load and figures count no more. */
+  hasEnded = false;
   metrics: MetricData = NO_METRICS;
   instances: readonly InstanceFigures[] = [];
   digestAt = performance.now();
@@ -35,7 +38,7 @@ export class PoolThread {
     this.name = `worker-${index}.${generation}`;
     this.#worker = new Worker(threadUrl());
     this.#worker.addEventListener("message", (event: MessageEvent<FromWorker>) => {
-      this.#heardAt = performance.now();
+      this.#unansweredPings = 0;
       if (!this.#keep(event.data)) events.message(event.data);
     });
     this.#worker.addEventListener("error", (event) => {
@@ -43,9 +46,11 @@ export class PoolThread {
     });
     this.#worker.addEventListener("close", () => {
       this.isListening = false;
+      this.hasEnded = true;
       // A thread that is gone holds up nobody.
       this.#drained.resolve();
       this.#collected.resolve();
+      this.#configured.resolve();
       this.#listening.reject(
         new Error(`worker thread ended before it listened${this.#lastError && `: ${this.#lastError}`}`),
       );
@@ -69,9 +74,17 @@ export class PoolThread {
     return this.#loads;
   }
 
-  /** Time since it last said anything. */
-  silentMs(now: number): number {
-    return now - this.#heardAt;
+  /**
+   * Pings since it last said anything. Counted, not timed: when the whole process was stopped for a while, every thread has been silent
+   * for long, and none of them hangs.
+   */
+  get unansweredPings(): number {
+    return this.#unansweredPings;
+  }
+
+  ping(): void {
+    this.#unansweredPings++;
+    this.send({ kind: "ping" });
   }
 
   send(message: ToWorker): void {
@@ -85,6 +98,20 @@ export class PoolThread {
     return this.#collected.promise;
   }
 
+  /** Its requests are gone, and its counts are the pool's now. */
+  forget(): void {
+    this.metrics = NO_METRICS;
+    this.instances = [];
+    this.#loads.clear();
+  }
+
+  /** Resolves when the thread has taken the options over, or has ended. */
+  configure(options: LiveOptions): Promise<void> {
+    this.#configured = Promise.withResolvers<void>();
+    this.send({ kind: "configure", options });
+    return this.#configured.promise;
+  }
+
   terminate(): void {
     this.#worker.terminate();
   }
@@ -94,6 +121,7 @@ export class PoolThread {
     switch (message.kind) {
       case "listening":
         this.isListening = true;
+        this.hasListened = true;
         this.#listening.resolve(message.port);
         return true;
       case "cannot-listen":
@@ -109,6 +137,9 @@ export class PoolThread {
         return false;
       case "drained":
         this.#drained.resolve();
+        return true;
+      case "configured":
+        this.#configured.resolve();
         return true;
       case "pong":
         return true;

@@ -5,8 +5,10 @@
 import type { ControlReply, ControlRequest } from "../fleet/control.ts";
 import type { InstanceId } from "../fleet/instance.ts";
 import { EMPTY_SNAPSHOT, type FleetSnapshot } from "../fleet/snapshot.ts";
-import { addMetrics, NO_METRICS, type MetricData } from "../metrics/metric-set.ts";
-import type { CutScope, FromWorker, InstanceFigures, WorkerSettings } from "./messages.ts";
+import { METRICS } from "../metrics/catalog.ts";
+import { addMetrics, hasLabelValue, NO_METRICS, type MetricData } from "../metrics/metric-set.ts";
+import { Departures } from "./departures.ts";
+import type { CutScope, FromWorker, InstanceFigures, LiveOptions, WorkerSettings } from "./messages.ts";
 import { PoolThread } from "./pool-thread.ts";
 
 export interface PoolEvents {
@@ -34,24 +36,37 @@ export interface PoolFigures {
   readonly oldestDigestMs: number;
 }
 
+/** For the status line: by what the threads told last. */
+export interface PoolTotals {
+  /** Inference requests that ended since the start. */
+  readonly requests: number;
+  readonly inFlight: number;
+  readonly serving: number;
+  readonly workers: number;
+}
+
 /** How long a scrape waits for the threads; those that are late count with their last figures. */
 const COLLECT_MS = 250;
-/** A thread that answers no ping for this long hangs in an endless loop. */
-const HUNG_MS = 5000;
 const WATCH_MS = 500;
-/** A thread that lived shorter is not started again at once, lest a fault at start-up spins. */
+/** A thread that leaves fewer pings unanswered is well. */
+const LATE_PINGS = 4;
+/** A thread that leaves so many pings unanswered hangs in an endless loop. */
+const HUNG_PINGS = 10;
+/** A second crash within this time is not answered at once, lest a fault at start-up spins. */
 const STABLE_MS = 10_000;
 const RESTART_DELAY_MS = 500;
 
 export class WorkerPool {
-  readonly #settings: PoolSettings;
+  #settings: PoolSettings;
   readonly #events: PoolEvents;
   readonly #threads: PoolThread[] = [];
   #port: number;
   #snapshot: FleetSnapshot = EMPTY_SNAPSHOT;
   /** Figures of threads that ended: what they counted stays counted. */
-  #ended: MetricData = NO_METRICS;
+  #endedMetrics: MetricData = NO_METRICS;
+  readonly #departures = new Departures();
   #restarts = 0;
+  #crashedAt = -Infinity;
   #generation = 0;
   #stopping = false;
   #watch: Timer | null = null;
@@ -76,28 +91,53 @@ export class WorkerPool {
 
   publish(snapshot: FleetSnapshot): void {
     this.#snapshot = snapshot;
+    this.#departures.update(snapshot, performance.now());
     for (const thread of this.#threads) thread.send({ kind: "snapshot", snapshot });
   }
 
   /** Requests on each instance, over all threads, by their last digests. */
   inFlight(): ReadonlyMap<InstanceId, number> {
     const total = new Map<InstanceId, number>();
-    for (const thread of this.#threads) {
+    for (const thread of this.#living) {
       for (const [id, load] of thread.loads) total.set(id, (total.get(id) ?? 0) + load.inFlight);
     }
     return total;
   }
 
+  totals(): PoolTotals {
+    const data = this.#threads.reduce((sum, thread) => addMetrics(sum, thread.metrics), this.#endedMetrics);
+    const ended = data.histograms.get(METRICS.requestDuration.name)?.counts ?? [];
+    return {
+      requests: ended.reduce((sum, count) => sum + count, 0),
+      inFlight: this.inFlight()
+        .values()
+        .reduce((sum, count) => sum + count, 0),
+      serving: this.#threads.filter((thread) => thread.isListening).length,
+      workers: this.#settings.workers,
+    };
+  }
+
+  /** Whether every thread serves and was heard of lately: the systemd watchdog hangs on it. */
+  get answers(): boolean {
+    return this.#threads.every((thread) => thread.isListening && thread.unansweredPings < LATE_PINGS);
+  }
+
+  /** Hands changed options to all threads; resolves when every one has them. Requests under way keep what they began with. */
+  async configure(options: LiveOptions): Promise<void> {
+    this.#settings = { ...this.#settings, ...options };
+    await Promise.all(this.#threads.map((thread) => thread.configure(options)));
+  }
+
   async figures(): Promise<PoolFigures> {
-    const fresh = this.#threads.map((thread) => thread.collect());
+    const fresh = this.#living.map((thread) => thread.collect());
     await Promise.race([Promise.all(fresh), Bun.sleep(COLLECT_MS)]);
     const now = performance.now();
     return {
-      data: this.#threads.reduce((sum, thread) => addMetrics(sum, thread.metrics), this.#ended),
-      instances: sumInstances(this.#threads),
-      workers: this.#threads.filter((thread) => thread.isListening).length,
+      data: this.#living.reduce((sum, thread) => addMetrics(sum, thread.metrics), this.#endedMetrics),
+      instances: sumInstances(this.#living),
+      workers: this.#living.filter((thread) => thread.isListening).length,
       restarts: this.#restarts,
-      oldestDigestMs: Math.max(0, ...this.#threads.map((thread) => now - thread.digestAt)),
+      oldestDigestMs: Math.max(0, ...this.#living.map((thread) => now - thread.digestAt)),
     };
   }
 
@@ -106,10 +146,10 @@ export class WorkerPool {
     this.#threads.toSorted((a, b) => a.generation - b.generation)[0]?.terminate();
   }
 
-  /** No new connections; resolves when nothing runs any more, or after `limitMs`. */
-  async drain(limitMs: number): Promise<boolean> {
+  /** No new connections once clients had `noticeMs` to learn of it; resolves when nothing runs any more, or after `limitMs`. */
+  async drain(limitMs: number, noticeMs = 0): Promise<boolean> {
     this.#stopping = true;
-    for (const thread of this.#threads) thread.send({ kind: "drain" });
+    for (const thread of this.#threads) thread.send({ kind: "drain", noticeMs });
     const all = Promise.all(this.#threads.map((thread) => thread.drained)).then(() => true);
     return Promise.race([all, Bun.sleep(limitMs).then(() => false)]);
   }
@@ -123,6 +163,10 @@ export class WorkerPool {
     this.#stopping = true;
     if (this.#watch !== null) clearInterval(this.#watch);
     for (const thread of this.#threads) thread.terminate();
+  }
+
+  get #living(): readonly PoolThread[] {
+    return this.#threads.filter((thread) => !thread.hasEnded);
   }
 
   #spawn(index: number): PoolThread {
@@ -168,6 +212,7 @@ export class WorkerPool {
       case "cannot-listen":
       case "metrics":
       case "drained":
+      case "configured":
       case "pong":
         return;
     }
@@ -191,28 +236,42 @@ export class WorkerPool {
 
   /** The thread took its own requests with it; the others learn that its load is gone. */
   #restart(thread: PoolThread, reason: string): void {
-    if (this.#stopping || this.#threads[thread.index] !== thread || this.#watch === null) return;
-    this.#ended = addMetrics(this.#ended, thread.metrics);
+    this.#endedMetrics = addMetrics(this.#endedMetrics, thread.metrics);
+    thread.forget();
+    // One that never listened fails the start as a whole.
+    if (this.#stopping || (this.#watch === null && !thread.hasListened)) return;
     for (const other of this.#threads) if (other !== thread) other.send({ kind: "withdraw", dispatcher: thread.name });
     this.#restarts++;
-    const livedMs = performance.now() - thread.startedAt;
-    const delayMs = livedMs > STABLE_MS ? 0 : RESTART_DELAY_MS;
+    const now = performance.now();
+    const delayMs = now - this.#crashedAt > STABLE_MS ? 0 : RESTART_DELAY_MS;
+    this.#crashedAt = now;
     this.#events.error(`Worker thread ${thread.name} ended (${reason}), starting it again`);
     setTimeout(() => {
       if (this.#stopping) return;
       const next = this.#spawn(thread.index);
-      next.listening.catch((error: unknown) =>
-        this.#events.error(`Worker thread ${next.name} cannot serve: ${String(error)}`),
-      );
+      next.listening.catch((error: unknown) => {
+        if (this.#stopping || next.hasEnded) return;
+        this.#events.error(`Worker thread ${next.name} cannot serve: ${String(error)}`);
+        // Its end starts another one.
+        next.terminate();
+      });
     }, delayMs);
   }
 
+  #forgetDeparted(): void {
+    const gone = this.#departures.takeForgotten(performance.now());
+    if (gone.size === 0) return;
+    const counters = [...this.#endedMetrics.counters].filter(([series]) => !hasLabelValue(series, gone));
+    this.#endedMetrics = { ...this.#endedMetrics, counters: new Map(counters) };
+  }
+
   #checkThreads(): void {
-    const now = performance.now();
-    for (const thread of this.#threads) {
-      thread.send({ kind: "ping" });
-      if (thread.silentMs(now) < HUNG_MS || !thread.isListening) continue;
-      this.#events.error(`Worker thread ${thread.name} has not answered for ${HUNG_MS} ms, ending it`);
+    this.#forgetDeparted();
+    for (const thread of this.#living) {
+      thread.ping();
+      // One that is still starting may take long on a busy machine.
+      if (thread.unansweredPings !== HUNG_PINGS || !thread.isListening) continue;
+      this.#events.error(`Worker thread ${thread.name} has not answered for ${HUNG_PINGS * WATCH_MS} ms, ending it`);
       thread.terminate();
     }
   }

@@ -3,7 +3,7 @@ import { accessLine } from "../log/access-line.ts";
 import type { LogOptions } from "../log/options.ts";
 import { METRICS, type MetricDefinition } from "../metrics/catalog.ts";
 import { Histogram } from "../metrics/histogram.ts";
-import { seriesOf, type MetricData } from "../metrics/metric-set.ts";
+import { hasLabelValue, seriesOf, type MetricData } from "../metrics/metric-set.ts";
 import type { InstanceId } from "../fleet/instance.ts";
 import type { Recorder, RequestRecord } from "../proxy/record.ts";
 import { endpointLabel } from "../proxy/routes.ts";
@@ -22,7 +22,7 @@ export interface RecorderOptions {
 
 export class ThreadRecorder implements Recorder {
   readonly #options: RecorderOptions;
-  readonly #accessLines: boolean;
+  #log: LogOptions;
   readonly #counters = new Map<string, number>();
   readonly #timeToFirstToken = new Histogram(METRICS.timeToFirstToken.bounds);
   readonly #interToken = new Histogram(METRICS.interToken.bounds);
@@ -32,8 +32,11 @@ export class ThreadRecorder implements Recorder {
 
   constructor(options: RecorderOptions) {
     this.#options = options;
-    const { access, level } = options.log;
-    this.#accessLines = access && (level === "debug" || level === "info");
+    this.#log = options.log;
+  }
+
+  configure(log: LogOptions): void {
+    this.#log = log;
   }
 
   interToken(ms: number): void {
@@ -59,7 +62,8 @@ export class ThreadRecorder implements Recorder {
     this.#count(METRICS.httpRequests, [endpoint, methodLabel(record.method), status]);
     if (record.error !== null) this.#count(METRICS.requestErrors, [record.error]);
     if (INFERENCE.has(record.path)) this.#finishInference(record, status, now);
-    if (this.#accessLines) this.#writeLine(record, now);
+    const { access, level } = this.#log;
+    if (access && (level === "debug" || level === "info")) this.#writeLine(record, now);
   }
 
   /** The figures since the start of the thread. `connectionsOpened` is counted by the HTTP client. */
@@ -83,10 +87,10 @@ export class ThreadRecorder implements Recorder {
     return lines;
   }
 
-  /** Series of an instance that left for good (faults.md O04). */
-  forget(instance: InstanceId): void {
-    const label = `="${instance}"`;
-    for (const series of this.#counters.keys()) if (series.includes(label)) this.#counters.delete(series);
+  /** Drops the series of instances that left for good (faults.md O04). */
+  forget(instances: ReadonlySet<InstanceId>): void {
+    if (instances.size === 0) return;
+    for (const series of this.#counters.keys()) if (hasLabelValue(series, instances)) this.#counters.delete(series);
   }
 
   #finishInference(record: RequestRecord, status: string, now: number): void {
@@ -99,7 +103,9 @@ export class ThreadRecorder implements Recorder {
     this.#add(METRICS.responseBytes.name, record.responseBytes);
     // The Go router counts requests that an instance answered (spec/fd-router.md §9).
     const answered = record.instance !== null && (record.error === null || record.firstByteAt > 0);
-    if (answered) this.#count(METRICS.inferenceRequests, ["", record.instance?.id ?? "", "", status]);
+    const { instance, prefill } = record;
+    const [decodeId, mixedId] = prefill === null ? ["", instance?.id ?? ""] : [instance?.id ?? "", ""];
+    if (answered) this.#count(METRICS.inferenceRequests, [decodeId, mixedId, prefill?.id ?? "", status]);
   }
 
   #writeLine(record: RequestRecord, now: number): void {
@@ -107,7 +113,7 @@ export class ThreadRecorder implements Recorder {
       this.#count(METRICS.logDropped, []);
       return;
     }
-    this.#lines += accessLine(this.#options.log.format, {
+    this.#lines += accessLine(this.#log.format, {
       method: record.method,
       target: record.query === "" ? record.path : `${record.path}?${record.query}`,
       status: record.status,

@@ -1,28 +1,33 @@
 /** Reads a request body from Bun.serve, within a size and at a least speed. Called by serve-downstream.ts. */
 import { RouterError } from "../errors.ts";
 
-/** A body is given this time before its speed counts. */
-const GRACE_MS = 10_000;
-const MIN_BYTES_PER_SEC = 1024;
+/** How slowly a body may come. */
+export interface BodySpeed {
+  /** Time before the speed counts, and longest pause between two parts. */
+  readonly graceMs: number;
+  readonly minBytesPerSec: number;
+}
+
+const LEAST_SPEED: BodySpeed = { graceMs: 10_000, minBytesPerSec: 1024 };
 /** Up to this length Bun collects the body itself; above it, or without a length, parts are counted as they come. */
 const COLLECT_BYTES = 64 * 1024;
 
 const EMPTY = new Uint8Array(0);
 
-export async function readRequestBody(request: Request, maxBytes: number): Promise<Uint8Array> {
+/** Throws RouterError `body_too_large`, `body_timeout`, `client_closed`, `invalid_body`. */
+export async function readRequestBody(request: Request, maxBytes: number, speed = LEAST_SPEED): Promise<Uint8Array> {
   const declared = request.headers.get("content-length");
-  const length = declared === null ? null : Number(declared);
+  // Equal repeated lengths come joined by a comma (faults.md §3 B2).
+  const length = declared === null ? null : Number.parseInt(declared, 10);
   if (length !== null && length > maxBytes) throw tooLarge(`${length} bytes declared`, maxBytes);
   if (request.body === null) return EMPTY;
   try {
     if (length !== null && length <= COLLECT_BYTES) {
       const collected = request.bytes();
       const ready = Bun.peek(collected);
-      return ready instanceof Uint8Array
-        ? ready
-        : await withDeadline(collected, GRACE_MS + (length / MIN_BYTES_PER_SEC) * 1000);
+      return ready instanceof Uint8Array ? ready : await withDeadline(collected, allowedMs(length, speed), speed);
     }
-    return await readParts(request.body, length, maxBytes);
+    return await readParts(request.body, { length, maxBytes, speed });
   } catch (error) {
     if (error instanceof RouterError) throw error;
     // Bun reports a client that left in the middle, and broken chunked coding, by rejecting.
@@ -34,36 +39,62 @@ export async function readRequestBody(request: Request, maxBytes: number): Promi
   }
 }
 
+interface Expected {
+  /** Null for chunked coding. */
+  readonly length: number | null;
+  readonly maxBytes: number;
+  readonly speed: BodySpeed;
+}
+
 async function readParts(
-  body: ReadableStream<Uint8Array>,
-  length: number | null,
-  maxBytes: number,
+  body: NonNullable<Request["body"]>,
+  { length, maxBytes, speed }: Expected,
 ): Promise<Uint8Array> {
   const reader = body.getReader();
   const parts: Uint8Array[] = [];
   const startedAt = performance.now();
   let bytes = 0;
-  for (;;) {
-    // The time by which the next part must be there for the speed so far to be enough.
-    const dueAt = startedAt + GRACE_MS + ((bytes + MIN_BYTES_PER_SEC) / MIN_BYTES_PER_SEC) * 1000;
-    const pending = reader.read();
-    const peeked = Bun.peek(pending);
-    const part = peeked instanceof Promise ? await withDeadline(pending, dueAt - performance.now()) : peeked;
-    if (part.done) break;
-    bytes += part.value.length;
-    if (bytes > maxBytes) {
-      void reader.cancel().catch(() => undefined);
-      throw tooLarge("more arrived", maxBytes);
+  try {
+    for (;;) {
+      const part = await nextPart(reader, startedAt + allowedMs(bytes, speed), speed);
+      if (part.done) break;
+      bytes += part.value.length;
+      if (bytes > maxBytes) throw tooLarge("more arrived", maxBytes);
+      parts.push(part.value);
     }
-    parts.push(part.value);
+  } catch (error) {
+    void reader.cancel().catch(() => undefined);
+    throw error;
   }
   if (length !== null && bytes !== length) throw new RouterError("invalid_body", `${bytes} bytes arrived of ${length}`);
   return parts.length === 1 ? (parts[0] ?? EMPTY) : Buffer.concat(parts, bytes);
 }
 
-async function withDeadline<T>(promise: Promise<T>, limitMs: number): Promise<T> {
+type Part = { readonly done: true } | { readonly done: false; readonly value: Uint8Array };
+
+/** What was fast before `dueAt` may not rest longer than the grace on the strength of that. */
+function nextPart(
+  reader: Pick<ReadableStreamDefaultReader<Uint8Array>, "read">,
+  dueAt: number,
+  speed: BodySpeed,
+): Part | Promise<Part> {
+  const pending = reader.read();
+  const peeked = Bun.peek(pending);
+  if (!(peeked instanceof Promise)) return peeked;
+  return withDeadline(pending, Math.min(dueAt - performance.now(), speed.graceMs), speed);
+}
+
+/** Time within which one part more than `bytes` is wanted. */
+function allowedMs(bytes: number, { graceMs, minBytesPerSec }: BodySpeed): number {
+  return graceMs + (bytes / minBytesPerSec) * 1000;
+}
+
+async function withDeadline<T>(promise: Promise<T>, limitMs: number, { minBytesPerSec }: BodySpeed): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(tooSlow()), Math.max(0, limitMs));
+  const timer = setTimeout(
+    () => reject(new RouterError("body_timeout", `at least ${minBytesPerSec} bytes a second are wanted`)),
+    Math.max(0, limitMs),
+  );
   try {
     return await Promise.race([promise, late]);
   } finally {
@@ -73,8 +104,4 @@ async function withDeadline<T>(promise: Promise<T>, limitMs: number): Promise<T>
 
 function tooLarge(found: string, maxBytes: number): RouterError {
   return new RouterError("body_too_large", `${found}, at most ${maxBytes} are taken`);
-}
-
-function tooSlow(): RouterError {
-  return new RouterError("body_timeout", `at least ${MIN_BYTES_PER_SEC} bytes a second are wanted`);
 }

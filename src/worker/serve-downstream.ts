@@ -9,6 +9,9 @@ import { errorEvent, respondError } from "../proxy/respond.ts";
 import type { HeaderList } from "../upstream/response-head.ts";
 import { readRequestBody } from "./request-body.ts";
 
+/** How long a connection without a request stays open (faults.md §2). */
+export const IDLE_CONNECTION_SECS = 60;
+
 /** Statuses whose answer has no body; Bun wants null there. */
 const BODILESS = new Set([204, 205, 304]);
 
@@ -20,8 +23,10 @@ export class ServeDownstream implements Downstream {
   onGone: (() => void) | null = null;
   onDrain: (() => void) | null = null;
   readonly #request: Request;
+  readonly #server: Server<undefined>;
   readonly #respond: (response: Response) => void;
   #status = 0;
+  #sentStatus = 0;
   #headers: HeaderList = [];
   #parts: Uint8Array[] = [];
   #controller: ReadableStreamDirectController | null = null;
@@ -34,19 +39,24 @@ export class ServeDownstream implements Downstream {
   constructor(request: Request, server: Server<undefined>, respond: (response: Response) => void) {
     const { url } = request;
     // With a Host that is no authority Bun leaves the url relative; `new URL` would throw (faults.md B1).
-    const pathAt = url.startsWith("/") ? 0 : url.indexOf("/", url.indexOf("://") + 3);
+    const pathAt = url.startsWith("/") || request.method === "CONNECT" ? 0 : url.indexOf("/", url.indexOf("://") + 3);
     const queryAt = url.indexOf("?", pathAt);
     this.method = request.method;
     this.path = queryAt < 0 ? url.slice(pathAt) : url.slice(pathAt, queryAt);
     this.query = queryAt < 0 ? "" : url.slice(queryAt + 1);
     this.peer = plainAddress(server.requestIP(request)?.address ?? "");
     this.#request = request;
+    this.#server = server;
     this.#respond = respond;
     request.signal.addEventListener("abort", () => this.#leave());
   }
 
+  get sentStatus(): number {
+    return this.#sentStatus;
+  }
+
   get started(): boolean {
-    return this.#state !== "open";
+    return this.#sentStatus > 0;
   }
 
   /** A stream of events that has begun. */
@@ -67,6 +77,8 @@ export class ServeDownstream implements Downstream {
   }
 
   readBody(maxBytes: number): Promise<Uint8Array> {
+    // Bun's clock is for idle connections: it would cut slow uploads, silent streams and engines that queue (bun-limits trap 8).
+    this.#server.timeout(this.#request, 0);
     return readRequestBody(this.#request, maxBytes);
   }
 
@@ -93,7 +105,8 @@ export class ServeDownstream implements Downstream {
       this.#state = "ended";
       const body = this.#parts.length === 1 ? this.#parts[0] : Buffer.concat(this.#parts);
       const empty = BODILESS.has(this.#status) || body === undefined;
-      this.#respond(new Response(empty ? null : body, { status: this.#status, headers: this.#headers }));
+      this.#sendResponse(empty ? null : body);
+      this.#startIdleClock();
       return;
     }
     this.#close();
@@ -126,7 +139,17 @@ export class ServeDownstream implements Downstream {
       pull: (controller) => this.#pull(controller),
       cancel: () => this.#leave(),
     });
+    this.#sendResponse(body);
+  }
+
+  #sendResponse(body: Bun.BodyInit | null): void {
+    this.#sentStatus = this.#status;
     this.#respond(new Response(body, { status: this.#status, headers: this.#headers }));
+  }
+
+  /** From now on the connection waits for its next request, or for a client that takes the rest of this answer. */
+  #startIdleClock(): void {
+    this.#server.timeout(this.#request, IDLE_CONNECTION_SECS);
   }
 
   /** Called once by Bun; the stream ends when the promise settles. */
@@ -134,8 +157,9 @@ export class ServeDownstream implements Downstream {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#finish = () => {
       // Rejecting makes Bun reset the connection: without a last chunk the client knows that the answer is cut.
+      // A full turn of the event loop later, or the reset overtakes what was flushed in this one: the error event above all.
       if (this.#cut !== null) {
-        reject(this.#cut);
+        setImmediate(() => setImmediate(reject, this.#cut));
       } else {
         controller.close();
         resolve();
@@ -166,12 +190,15 @@ export class ServeDownstream implements Downstream {
   #close(): void {
     if (this.#state === "ended") return;
     this.#state = "ended";
+    this.#startIdleClock();
     this.#finish?.();
   }
 
   #leave(): void {
     if (this.#gone || this.#state === "ended") return;
     this.#gone = true;
+    // Bun keeps a request until its handler has answered, though nobody will read it.
+    if (this.#state === "open") this.#respond(new Response());
     this.#state = "ended";
     this.#finish?.();
     this.onGone?.();

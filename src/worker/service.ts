@@ -3,17 +3,19 @@ import type { Server } from "bun";
 import { RouterError } from "../errors.ts";
 import { EMPTY_SNAPSHOT, type FleetSnapshot } from "../fleet/snapshot.ts";
 import { createRandom } from "../lib/random.ts";
-import type { ProxyContext } from "../proxy/context.ts";
+import type { ProxyContext, ProxyLimits } from "../proxy/context.ts";
 import { handle } from "../proxy/handle.ts";
+import type { ProxyOptions } from "../proxy/options.ts";
 import { RetryBudget } from "../proxy/retry.ts";
 import { Scheduler } from "../scheduler/scheduler.ts";
-import { UpstreamClient } from "../upstream/client.ts";
+import { UpstreamClient, type UpstreamClientOptions } from "../upstream/client.ts";
 import { answerLocally } from "./local-answers.ts";
+import { Departures } from "./departures.ts";
 import type { MainLink } from "./main-link.ts";
-import type { ToWorker, WorkerSettings } from "./messages.ts";
+import type { LiveOptions, ToWorker, WorkerSettings } from "./messages.ts";
 import { ModelList } from "./models.ts";
 import { ThreadRecorder } from "./recorder.ts";
-import { ServeDownstream } from "./serve-downstream.ts";
+import { IDLE_CONNECTION_SECS, ServeDownstream } from "./serve-downstream.ts";
 import { Ticker } from "./ticker.ts";
 
 const now = (): number => performance.now();
@@ -23,8 +25,9 @@ export class WorkerService {
   readonly #scheduler: Scheduler;
   readonly #upstream: UpstreamClient;
   readonly #recorder: ThreadRecorder;
-  readonly #proxy: ProxyContext;
+  #proxy: ProxyContext;
   readonly #ticker: Ticker;
+  readonly #departures = new Departures();
   readonly #clients = new Set<ServeDownstream>();
   #server: Server<undefined> | null = null;
   #snapshot: FleetSnapshot = EMPTY_SNAPSHOT;
@@ -41,14 +44,7 @@ export class WorkerService {
     const random = createRandom(seed);
     this.#link = link;
     this.#scheduler = new Scheduler({ name, options: scheduler, random });
-    this.#upstream = new UpstreamClient({
-      connectTimeoutMs: proxy["connect-timeout-secs"] * 1000,
-      firstByteTimeoutMs: proxy["first-byte-timeout-secs"] * 1000,
-      idleTimeoutMs: proxy["idle-timeout-secs"] * 1000,
-      totalTimeoutMs: proxy["request-timeout-secs"] * 1000,
-      maxIdleConnections: proxy["upstream-idle-connections"],
-      keepAliveMs: proxy["upstream-keepalive-secs"] * 1000,
-    });
+    this.#upstream = new UpstreamClient(clientOptions(proxy));
     this.#recorder = new ThreadRecorder({
       log,
       onCrash: (message) => link.send({ kind: "crashed", message }),
@@ -64,15 +60,9 @@ export class WorkerService {
       dispatcher: this.#scheduler,
       upstream: this.#upstream,
       recorder: this.#recorder,
-      retryBudget: new RetryBudget(
-        { share: proxy["retry-budget-percent"] / 100, perSecond: proxy["retry-budget-per-sec"] },
-        now(),
-      ),
-      limits: {
-        maxBodyBytes: proxy["max-body-bytes"],
-        retries: proxy.retries,
-        writeTimeoutMs: proxy["idle-timeout-secs"] * 1000,
-      },
+      retryBudget: newRetryBudget(proxy),
+      limits: limitsOf(proxy),
+      splitwise: settings.splitwise,
       now,
       random,
       answerLocally: (client, route) => answerLocally(client, route, sources),
@@ -82,6 +72,7 @@ export class WorkerService {
       recorder: this.#recorder,
       upstream: this.#upstream,
       link,
+      departures: this.#departures,
       now,
     });
   }
@@ -110,8 +101,12 @@ export class WorkerService {
       case "ping":
         this.#link.send({ kind: "pong" });
         return;
+      case "configure":
+        this.#configure(message.options);
+        this.#link.send({ kind: "configured" });
+        return;
       case "drain":
-        void this.#drain();
+        void this.#drain(message.noticeMs);
         return;
       case "cut":
         for (const client of this.#clients) {
@@ -123,6 +118,13 @@ export class WorkerService {
     }
   }
 
+  /** Ends at once, as a thread's end would. */
+  async stop(): Promise<void> {
+    this.#ticker.stop();
+    this.#upstream.close();
+    await this.#server?.stop(true);
+  }
+
   #listen({ hostname, port, reusePort }: WorkerSettings): void {
     try {
       this.#server = Bun.serve({
@@ -130,8 +132,7 @@ export class WorkerService {
         port,
         reusePort,
         development: false,
-        // All clocks are our own: Bun's cuts silent streams and slow uploads (bun-limits trap 8).
-        idleTimeout: 0,
+        idleTimeout: IDLE_CONNECTION_SECS,
         // The body's limit is ours too, since Bun's answer has no body to explain it.
         maxRequestBodySize: Number.MAX_SAFE_INTEGER,
         fetch: (request, server) => this.#accept(request, server),
@@ -147,7 +148,11 @@ export class WorkerService {
 
   #accept(request: Request, server: Server<undefined>): Promise<Response> {
     return new Promise((resolve) => {
-      const client = new ServeDownstream(request, server, resolve);
+      const client = new ServeDownstream(request, server, (response) => {
+        // Before the listener closes: an idle connection that the client takes for usable would be reset under its next request.
+        if (this.#draining) response.headers.set("connection", "close");
+        resolve(response);
+      });
       this.#clients.add(client);
       void handle(client, this.#proxy).finally(() => this.#clients.delete(client));
     });
@@ -164,15 +169,48 @@ export class WorkerService {
     this.#snapshot = snapshot;
     this.#scheduler.update(snapshot, now());
     this.#ticker.instances = snapshot.members.length;
-    this.#upstream.retain(new Set(snapshot.members.map(({ instance }) => instance.id)));
+    this.#upstream.retain(this.#departures.update(snapshot, now()));
   }
 
-  async #drain(): Promise<void> {
+  /** One new reference: a request keeps the one that it began with. */
+  #configure({ proxy, scheduler, log }: LiveOptions): void {
+    this.#scheduler.configure(scheduler);
+    this.#upstream.configure(clientOptions(proxy));
+    this.#recorder.configure(log);
+    this.#proxy = { ...this.#proxy, retryBudget: newRetryBudget(proxy), limits: limitsOf(proxy) };
+  }
+
+  async #drain(noticeMs: number): Promise<void> {
     if (this.#draining) return;
     this.#draining = true;
+    await Bun.sleep(noticeMs);
     await this.#server?.stop();
     while (this.#clients.size > 0) await Bun.sleep(20);
     this.#ticker.flush();
     this.#link.send({ kind: "drained" });
   }
+}
+
+function clientOptions(proxy: ProxyOptions): UpstreamClientOptions {
+  return {
+    connectTimeoutMs: proxy["connect-timeout-secs"] * 1000,
+    firstByteTimeoutMs: proxy["first-byte-timeout-secs"] * 1000,
+    idleTimeoutMs: proxy["idle-timeout-secs"] * 1000,
+    totalTimeoutMs: proxy["request-timeout-secs"] * 1000,
+    maxIdleConnections: proxy["upstream-idle-connections"],
+    keepAliveMs: proxy["upstream-keepalive-secs"] * 1000,
+  };
+}
+
+function limitsOf(proxy: ProxyOptions): ProxyLimits {
+  return {
+    maxBodyBytes: proxy["max-body-bytes"],
+    retries: proxy.retries,
+    writeTimeoutMs: proxy["idle-timeout-secs"] * 1000,
+  };
+}
+
+function newRetryBudget(proxy: ProxyOptions): RetryBudget {
+  const share = proxy["retry-budget-percent"] / 100;
+  return new RetryBudget({ share, perSecond: proxy["retry-budget-per-sec"] }, now());
 }

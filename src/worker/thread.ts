@@ -13,13 +13,27 @@ let service: WorkerService | null = null;
 
 // Installed before anything is awaited: a message with no handler is lost.
 parentPort.on("message", (message: ToWorker) => {
-  if (message.kind === "start") service = WorkerService.start(message.settings, link);
-  else service?.receive(message);
+  if (message.kind === "start") {
+    service = WorkerService.start(message.settings, link);
+    getStuckForTests(message.settings.name);
+  } else service?.receive(message);
 });
 
 // Without these a stray rejection would end the thread, and all its requests with it (bun-limits trap 4).
 process.on("unhandledRejection", (error) => link.send({ kind: "crashed", message: textOf(error) }));
 process.on("uncaughtException", (error) => link.send({ kind: "crashed", message: textOf(error) }));
+
+/**
+ * For tests of what watches this thread: `FD_ROUTER_TEST_STUCK_WORKER=<index>:<ms>` sends the thread into an endless loop that long after
+ * its start. Read at start from the environment only: nothing that a client sends gets here.
+ */
+function getStuckForTests(name: string): void {
+  const [index, delayMs] = process.env["FD_ROUTER_TEST_STUCK_WORKER"]?.split(":") ?? [];
+  if (index === undefined || !name.startsWith(`worker-${index}.`)) return;
+  setTimeout(() => {
+    for (;;);
+  }, Number(delayMs));
+}
 
 function textOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);

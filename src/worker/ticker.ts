@@ -1,6 +1,7 @@
 /** What a worker thread tells the main thread regularly: load digests, access lines, figures. */
 import type { Scheduler } from "../scheduler/scheduler.ts";
 import type { UpstreamClient } from "../upstream/client.ts";
+import type { Departures } from "./departures.ts";
 import type { MainLink } from "./main-link.ts";
 import type { ThreadRecorder } from "./recorder.ts";
 
@@ -16,11 +17,13 @@ export interface TickerParts {
   readonly recorder: ThreadRecorder;
   readonly upstream: UpstreamClient;
   readonly link: MainLink;
+  readonly departures: Departures;
   readonly now: () => number;
 }
 
 export class Ticker {
   readonly #parts: TickerParts;
+  #timer: Timer | undefined;
   #digestAt = 0;
   #fullAt = 0;
   #linesAt = 0;
@@ -34,10 +37,15 @@ export class Ticker {
   }
 
   start(): void {
-    setTimeout(() => {
-      this.#tick(this.#parts.now());
+    this.#timer = setTimeout(() => {
+      // First: an error in one round must not end them all.
       this.start();
+      this.#tick(this.#parts.now());
     }, this.#digestPeriodMs);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
   }
 
   /** Sends all that waits. */
@@ -74,6 +82,7 @@ export class Ticker {
     }
     if (now >= this.#metricsAt) {
       this.#metricsAt = now + METRICS_MS;
+      this.#parts.recorder.forget(this.#parts.departures.takeForgotten(now));
       this.sendMetrics();
     }
   }

@@ -50,6 +50,17 @@ describe("inference", () => {
     expect(chunks.at(-1)).toMatchObject({ choices: [], usage: { completion_tokens: 5 } });
   });
 
+  test("the role comes with the first token, however many tokens share a chunk", async () => {
+    engine = startFast({ timeScale: 1 });
+    const body = chatBody({ stream: true, max_tokens: 500, min_tokens: 500, max_streaming_response_tokens: 500 });
+    const answer = await fetch(`${engine.url}/v1/chat/completions`, { method: "POST", body });
+    const reader = answer.body?.getReader();
+    const first = new TextDecoder().decode((await reader?.read())?.value);
+    expect(first).toContain('"role":"assistant"');
+    expect(first.match(/data: /g)).toHaveLength(1);
+    await reader?.cancel();
+  });
+
   test("n and lists of prompts make choices, each with its own text", async () => {
     engine = startFast();
     const answer = JSON.parse((await completion({ prompt: ["one", "two"], n: 2, max_tokens: 6, min_tokens: 6 })).text);

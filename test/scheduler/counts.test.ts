@@ -1,6 +1,6 @@
 /** Counts come back to nothing whatever the order of events (V05), and one epoch never touches another (U29). */
 import { describe, expect, test } from "bun:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import type { LoadDigest } from "../../src/fleet/digest.ts";
 import type { FleetMember } from "../../src/fleet/snapshot.ts";
 import type { Assignment, Outcome } from "../../src/scheduler/assignment.ts";

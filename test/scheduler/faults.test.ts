@@ -5,6 +5,7 @@ import { simulate } from "../../bench/sim/simulate.ts";
 import { drawTrace } from "../../bench/sim/trace.ts";
 import { createRandom } from "../../src/lib/random.ts";
 import { schedulerOptions } from "../../src/scheduler/options.ts";
+import type { PolicyName } from "../../src/scheduler/policies/index.ts";
 import { byPolicy } from "./support.ts";
 
 /** 8 instances that could do some 80 requests/s get 56. */
@@ -59,19 +60,20 @@ test("a new instance in a busy fleet is not flooded, never has more than 4 waiti
 });
 
 test("p2c waits far less than random and round_robin, and less than power_of_two, at the 99th percentile", () => {
-  const queuedP99 = (policy: "p2c" | "random" | "round_robin" | "power_of_two"): number => {
-    const { queuedMs } = run(null, {
-      instances: 32,
-      dispatchers: 8,
-      digestAgeMs: 100,
-      requestsPerMs: 0.29,
-      requests: 8000,
-      chooser: schedulerOptions.parse(byPolicy(policy)),
-    });
-    return queuedMs[Math.floor(queuedMs.length * 0.99)] ?? Number.NaN;
-  };
   const p2c = queuedP99("p2c");
   expect(queuedP99("random")).toBeGreaterThan(5 * p2c);
   expect(queuedP99("round_robin")).toBeGreaterThan(3 * p2c);
   expect(queuedP99("power_of_two")).toBeGreaterThan(1.5 * p2c);
 });
+
+function queuedP99(policy: PolicyName): number {
+  const { queuedMs } = run(null, {
+    instances: 32,
+    dispatchers: 8,
+    digestAgeMs: 100,
+    requestsPerMs: 0.29,
+    requests: 8000,
+    chooser: schedulerOptions.parse(byPolicy(policy)),
+  });
+  return queuedMs[Math.floor(queuedMs.length * 0.99)] ?? Number.NaN;
+}

@@ -38,11 +38,15 @@ test("a request that is not streamed stops pending after the learnt prefill time
   expect(loadOf(scheduler, 0, 300)).toBe(1);
 });
 
-test("the prefill rate is learnt from streamed first tokens", () => {
+test("the prefill rate is learnt from the first of streamed tokens, and from nothing else", () => {
   const scheduler = schedulerOver([member(0)]);
   for (let i = 0; i < 300; i++) {
     const assignment = assigned(scheduler, i * 1000, { promptTokens: 2000 });
     assignment.firstToken(i * 1000 + 1000);
+    assignment.firstToken(i * 1000 + 900_000);
+    const whole = assigned(scheduler, i * 1000, { stream: false });
+    whole.firstToken(i * 1000 + 900_000);
+    whole.settle(COMPLETED, i * 1000);
     assignment.settle(COMPLETED, i * 1000 + 1000);
   }
   const now = 400_000;

@@ -1,7 +1,7 @@
 /** What is peculiar to each policy; what all have in common is in conformance.test.ts. */
 import { describe, expect, test } from "bun:test";
 import type { InstanceId } from "../../src/fleet/instance.ts";
-import type { LoadReport } from "../../src/fleet/snapshot.ts";
+import type { FleetMember, LoadReport } from "../../src/fleet/snapshot.ts";
 import { schedulerOptions } from "../../src/scheduler/options.ts";
 import { homeSlice } from "../../src/scheduler/policies/p2c.ts";
 import type { PolicyName } from "../../src/scheduler/policies/index.ts";
@@ -16,6 +16,25 @@ function over(size: number, policy: PolicyName): Scheduler {
 
 function picks(scheduler: Scheduler, count: number, promptTokens = 100): InstanceId[] {
   return Array.from({ length: count }, () => assigned(scheduler, 0, { promptTokens }).instance.id);
+}
+
+/** How many an otherwise idle dispatcher of 8 sends to its two home instances before it leaves them. */
+function picksAtHome(now: number): number {
+  const scheduler = over(16, "p2c");
+  scheduler.setDispatchers(0, 8);
+  scheduler.receive({ dispatcher: "other", sequence: 1, full: true, loads: [] }, 0);
+  const home = new Set([idOf(0), idOf(1)]);
+  let count = 0;
+  while (count < 200 && home.has(assigned(scheduler, now, { promptTokens: 0 }).instance.id)) count++;
+  return count;
+}
+
+function report(running: number, waiting: number, ageMs = 0): LoadReport {
+  return { running, waiting, kvUsage: 0, ageMs };
+}
+
+function reporting(...reports: readonly LoadReport[]): FleetMember[] {
+  return reports.map((figures, number) => member(number, { report: figures }));
 }
 
 const ids = (...numbers: number[]): InstanceId[] => numbers.map(idOf);
@@ -89,29 +108,26 @@ describe("power_of_two", () => {
 });
 
 describe("fd_remote_metrics_score", () => {
-  const report = (running: number, waiting: number, ageMs = 0): LoadReport => ({ running, waiting, kvUsage: 0, ageMs });
-
   test("takes the lowest running + waiting × waiting-weight", () => {
-    const reports = [report(2, 3), report(9, 0), report(0, 4)];
+    const members = reporting(report(2, 3), report(9, 0), report(0, 4));
     for (const [weight, expected] of [
       [1, 2],
       [10, 1],
       [0, 2],
     ] as const) {
       const scheduler = schedulerOf({ ...byPolicy("fd_remote_metrics_score"), "waiting-weight": weight });
-      scheduler.update(
-        { version: 1, members: reports.map((figures, number) => member(number, { report: figures })) },
-        0,
-      );
+      scheduler.update({ version: 1, members }, 0);
       expect(assigned(scheduler, 0).instance.id).toBe(idOf(expected));
     }
   });
 
   test("adds what was sent since the report, so that not all goes to one until the next", () => {
     const scheduler = schedulerOf(byPolicy("fd_remote_metrics_score"));
-    const members = [report(0, 0), report(2, 0)].map((figures, number) => member(number, { report: figures }));
-    scheduler.update({ version: 1, members }, 0);
-    expect(picks(scheduler, 6)).toEqual(ids(0, 0, 0, 1, 0, 1));
+    scheduler.update({ version: 1, members: reporting(report(0, 0), report(2, 0)) }, 0);
+    expect(picks(scheduler, 3)).toEqual(ids(0, 0, 0));
+    // The next snapshot still brings the same report, only older.
+    scheduler.update({ version: 2, members: reporting(report(0, 0, 500), report(2, 0, 500)) }, 500);
+    expect(picks(scheduler, 3)).toEqual(ids(1, 0, 1));
   });
 
   test("uses own counts where a report is missing or stale", () => {
@@ -165,18 +181,9 @@ describe("p2c", () => {
   });
 
   test("doubles its margin when the digests are older than 250 ms", () => {
-    const spilt = (now: number): number => {
-      const scheduler = over(16, "p2c");
-      scheduler.setDispatchers(0, 8);
-      scheduler.receive({ dispatcher: "other", sequence: 1, full: true, loads: [] }, 0);
-      const home = new Set(ids(0, 1));
-      let count = 0;
-      while (count < 200 && home.has(assigned(scheduler, now, { promptTokens: 0 }).instance.id)) count++;
-      return count;
-    };
-    expect(spilt(0)).toBeGreaterThanOrEqual(2 * 4);
-    expect(spilt(0)).toBeLessThan(2 * 8);
-    expect(spilt(300)).toBeGreaterThanOrEqual(2 * 8);
+    expect(picksAtHome(0)).toBeGreaterThanOrEqual(2 * 4);
+    expect(picksAtHome(0)).toBeLessThan(2 * 8);
+    expect(picksAtHome(300)).toBeGreaterThanOrEqual(2 * 8);
   });
 
   test("is the default for every role", () => {

@@ -14,7 +14,13 @@ export const FAILED = { kind: "failed", reason: "no answer" } as const;
 
 /** Instance ids sort like their numbers up to 9999. */
 export function idOf(number: number): InstanceId {
-  return `http://10.0.0.1:${10_000 + number}` as InstanceId; // The canonical form, as the registry makes it.
+  const url = `http://10.0.0.1:${10_000 + number}`;
+  if (!isCanonical(url)) throw new Error(`no instance id ${url}, wanted a base URL`);
+  return url;
+}
+
+function isCanonical(url: string): url is InstanceId {
+  return /^http:\/\/[\d.]+:\d+$/.test(url);
 }
 
 export function instance(number: number, over: Partial<Instance> = {}): Instance {

@@ -1,5 +1,6 @@
 /** The table of policies. It drives the config's enum, the docs, the conformance tests and the simulator. */
 import type { PolicyDefinition } from "../policy.ts";
+import { cacheAware, remoteCacheAware } from "./cache-aware.ts";
 import { fdMetricsScore } from "./fd-metrics-score.ts";
 import { fdRemoteMetricsScore } from "./fd-remote-metrics-score.ts";
 import { p2c } from "./p2c.ts";
@@ -18,6 +19,8 @@ const TABLE = [
   processTokens,
   fdMetricsScore,
   fdRemoteMetricsScore,
+  cacheAware,
+  remoteCacheAware,
 ] as const;
 
 export type PolicyName = (typeof TABLE)[number]["name"];

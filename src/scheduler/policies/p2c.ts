@@ -2,7 +2,7 @@
  * `p2c`: home slice with P2C spill. Each dispatcher knows exactly what it sent itself and only roughly what the others did. So
  * it takes the least loaded of its own slice of the fleet, where nobody else starts, and leaves it only for one of two
  * instances drawn from the whole that is clearly less loaded. Never the minimum over all of what others reported: all
- * dispatchers would run to the same one at once.
+ * dispatchers would run to the same one at once. A single dispatcher has the whole fleet for its slice and exact figures.
  */
 import type { Candidate, Policy, PolicyContext, PolicyDefinition } from "../policy.ts";
 import type { Slice } from "../selectors.ts";

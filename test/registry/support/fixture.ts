@@ -1,6 +1,8 @@
 /** A registry service under test: fake clock, timers and probe, a log that remembers; the TCP door on a free port if wanted. */
 import type { ControlReply } from "../../../src/fleet/control.ts";
 import type { Timers } from "../../../src/registration/router-link.ts";
+import type { Probe } from "../../../src/registry/health.ts";
+import type { ResolveName } from "../../../src/registry/host-names.ts";
 import { registryOptions } from "../../../src/registry/options.ts";
 import { createRegistry, type RegistryService } from "../../../src/registry/service.ts";
 
@@ -45,6 +47,16 @@ export async function until(condition: () => boolean, what = "condition"): Promi
   throw new Error(`${what} did not come true within 2 s`);
 }
 
+/** The message that a promise rejects with; an empty text when it does not. */
+export async function problemOf(promise: Promise<unknown>): Promise<string> {
+  try {
+    await promise;
+    return "";
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
 export interface Fixture {
   readonly registry: RegistryService;
   readonly clock: FakeClock;
@@ -53,8 +65,12 @@ export interface Fixture {
   readonly probes: string[];
   /** Hosts and ports that do not answer their probe now. */
   readonly down: Set<string>;
-  request(method: string, path: string, body?: unknown, peer?: string): Promise<ControlReply>;
-  register(body: object, peer?: string): Promise<ControlReply>;
+  /** How probes end; by default as `down` says. */
+  answer: Probe;
+  /** By default no name is known. */
+  resolve: ResolveName;
+  readonly request: (method: string, path: string, body?: unknown, peer?: string) => Promise<ControlReply>;
+  readonly register: (body: object, peer?: string) => Promise<ControlReply>;
 }
 
 export function createFixture(
@@ -72,9 +88,10 @@ export function createFixture(
     log: { debug: line("DEBUG"), info: line("INFO"), warn: line("WARN"), error: line("ERROR") },
     now: () => clock.now,
     timers: clock,
-    probe: (url) => {
+    resolve: (name) => fixture.resolve(name),
+    probe: (url, timeoutMs) => {
       probes.push(url);
-      return Promise.resolve(down.has(new URL(url).host) ? "" : null);
+      return fixture.answer(url, timeoutMs);
     },
   });
   const request: Fixture["request"] = (method, target, body = "", peer = "127.0.0.1") => {
@@ -82,15 +99,18 @@ export function createFixture(
     const text = typeof body === "string" ? body : JSON.stringify(body);
     return registry.handle({ method, path, query, body: new TextEncoder().encode(text), peer });
   };
-  return {
+  const fixture: Fixture = {
     registry,
     clock,
     lines,
     probes,
     down,
     request,
+    resolve: (name) => Promise.reject(new Error(`${name} is not known`)),
+    answer: (url) => Promise.resolve(down.has(new URL(url).host) ? "" : null),
     register: (body, peer) => request("POST", "/register", body, peer),
   };
+  return fixture;
 }
 
 export function mixed(port: number, more: object = {}): object {

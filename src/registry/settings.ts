@@ -1,0 +1,43 @@
+/** Options as the parts of the registry use them: times in milliseconds, rules as data. Called by service.ts. */
+import { type AddressRules, blockList } from "./addresses.ts";
+import type { RegistryOptions } from "./options.ts";
+import type { RegistryRules } from "./state.ts";
+
+export interface RegistrySettings {
+  readonly rules: RegistryRules;
+  readonly addresses: Omit<AddressRules, "own">;
+  readonly probePath: string;
+  readonly probeTimeoutMs: number;
+  readonly probeIntervalMs: number;
+  readonly heartbeatMs: number;
+  readonly maxConnectionsPerAddress: number;
+}
+
+/** What is left of a lease when its connection closes. */
+const CLOSED_LEASE_MS = 5000;
+
+export function settingsOf(options: RegistryOptions): RegistrySettings {
+  const path = options["health-check-endpoint"];
+  const leaseMs = options["lease-secs"] * 1000;
+  const heartbeatMs = Math.min(options["heartbeat-secs"] * 1000, leaseMs / 3);
+  const cidrs = options["allow-cidrs"];
+  return {
+    rules: {
+      maxInstances: options["max-instances"],
+      leaseMs,
+      closedLeaseMs: Math.min(leaseMs, CLOSED_LEASE_MS),
+      failureThreshold: options["health-failure-threshold"],
+      successThreshold: options["health-success-threshold"],
+    },
+    addresses: {
+      denyMetadata: options["deny-link-local"],
+      allowLoopback: options["allow-loopback"],
+      allowed: cidrs.length === 0 ? null : blockList(cidrs),
+    },
+    probePath: path.startsWith("/") ? path : `/${path}`,
+    probeTimeoutMs: options["health-check-timeout-secs"] * 1000,
+    probeIntervalMs: options["health-check-interval-secs"] * 1000,
+    heartbeatMs: Math.max(1, Math.round(heartbeatMs)),
+    maxConnectionsPerAddress: options["registration-max-connections-per-address"],
+  };
+}
