@@ -15,7 +15,7 @@ export interface Head {
 }
 
 export function readHead(bytes: Buffer, end: number): Head {
-  const text = bytes.latin1Slice(0, end).toLowerCase();
+  const text = bytes.toString("latin1", 0, end).toLowerCase();
   const length = fieldOf(text, "content-length");
   return { text, contentLength: length === null ? null : Number(length) };
 }

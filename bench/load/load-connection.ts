@@ -13,6 +13,8 @@ export interface LoadObserver {
 }
 
 const LAST_CHUNK = Buffer.from("0\r\n\r\n");
+const STATUS_AT = "HTTP/1.1 ".length;
+const DIGIT_2 = 50;
 const EMPTY = Buffer.alloc(0);
 
 export class LoadConnection {
@@ -60,36 +62,26 @@ export class LoadConnection {
   received(bytes: Buffer): void {
     if (this.#socket === null || this.#phase === "idle") return;
     const now = clockNs();
-    let body = bytes;
-    if (this.#phase === "head") {
-      // The same answer again, by its length and status: most of what a run receives.
-      if (bytes.length === this.#wholeBytes && this.#head === null && bytes[9] === 0x32) {
-        this.#observer.firstByte(this.#intendedAt, now);
-        this.#end(now);
-        return;
-      }
-      if (this.#head === null) this.#observer.firstByte(this.#intendedAt, now);
-      const whole = this.#head === null ? bytes : Buffer.concat([this.#head, bytes]);
-      const end = headEnd(whole);
-      if (end < 0) {
-        this.#head = Buffer.from(whole);
-        return;
-      }
-      this.#begin(whole, end);
-      body = whole.subarray(end);
-      if (this.#phase === "length" && whole === bytes && body.length === this.#left && !this.#closesAfter) {
-        this.#wholeBytes = bytes.length;
-      }
+    if (this.#phase !== "head") {
+      this.#receivedBody(bytes, now);
+      return;
     }
-    if (this.#phase === "length") {
-      this.#left -= body.length;
-      if (this.#left <= 0) this.#end(now);
-    } else if (body.length > 0) {
-      eachStamp(body, (sentAt) => this.#observer.event(now - sentAt));
-      const tail = body.length >= LAST_CHUNK.length ? body : Buffer.concat([this.#tail, body]);
-      if (tail.subarray(-LAST_CHUNK.length).equals(LAST_CHUNK)) this.#end(now);
-      else this.#tail = Buffer.from(tail.subarray(-LAST_CHUNK.length));
+    if (this.#head === null) this.#observer.firstByte(this.#intendedAt, now);
+    // The same answer again, by its length and status: most of what a run receives.
+    if (bytes.length === this.#wholeBytes && this.#head === null && bytes[STATUS_AT] === DIGIT_2) {
+      this.#end(now);
+      return;
     }
+    const whole = this.#head === null ? bytes : Buffer.concat([this.#head, bytes]);
+    const end = headEnd(whole);
+    if (end < 0) {
+      this.#head = Buffer.from(whole);
+      return;
+    }
+    this.#begin(whole, end);
+    const isWhole = whole === bytes && whole.length - end === this.#left && !this.#closesAfter;
+    if (isWhole) this.#wholeBytes = bytes.length;
+    this.#receivedBody(whole.subarray(end), now);
   }
 
   closed(): void {
@@ -107,6 +99,18 @@ export class LoadConnection {
     if (!text.startsWith("http/1.1 200")) this.#observer.failed(null);
     this.#phase = contentLength === null ? "chunked" : "length";
     this.#left = contentLength ?? 0;
+  }
+
+  #receivedBody(body: Buffer, now: number): void {
+    if (this.#phase === "length") {
+      this.#left -= body.length;
+      if (this.#left <= 0) this.#end(now);
+    } else if (body.length > 0) {
+      eachStamp(body, (sentAt) => this.#observer.event(now - sentAt));
+      const tail = body.length >= LAST_CHUNK.length ? body : Buffer.concat([this.#tail, body]);
+      if (tail.subarray(-LAST_CHUNK.length).equals(LAST_CHUNK)) this.#end(now);
+      else this.#tail = Buffer.from(tail.subarray(-LAST_CHUNK.length));
+    }
   }
 
   #end(now: number): void {
