@@ -17,6 +17,7 @@ import { goalTable, markdown } from "./report/markdown.ts";
 import { judge, type Results } from "./results.ts";
 import { SUITES } from "./suites/index.ts";
 import type { Bench, Suite, Values } from "./suites/suite.ts";
+import { warmUp } from "./suites/warm-up.ts";
 
 const HELP = `Usage: bun run bench [options]
 
@@ -33,6 +34,9 @@ const HELP = `Usage: bun run bench [options]
 
 /** What --quick leaves out: what takes long, and what no goal asks for. */
 const NOT_QUICK = new Set(["16m", "sse-max", "workers", "fleet", "registration", "reports", "pd", "replay"]);
+
+const WARM_UP = { requests: 60_000, limitMs: 60_000 };
+const SHORT_WARM_UP = { requests: 20_000, limitMs: 8000 };
 
 const { values: flags } = parseArgs({
   options: {
@@ -117,7 +121,13 @@ async function measureAll(suites: readonly Suite[], table: readonly Arm[]): Prom
     armTable: installed,
     progress: (text) => progress.step(text),
     async arms() {
-      if (running.length === 0) for (const arm of installed) running.push(await arm.start(setting));
+      if (running.length > 0) return running;
+      for (const arm of installed) {
+        progress.step(`warming up ${arm.name}`);
+        const started = await arm.start(setting);
+        running.push(started);
+        if (started.child !== null) await warmUp(generator, started, flags.quick ? SHORT_WARM_UP : WARM_UP);
+      }
       return running;
     },
   };

@@ -1,13 +1,15 @@
 /** What the router and its rivals keep in memory: without load, and for each stream that is open and silent. */
-import type { Arm, RunningArm } from "../arms/arm.ts";
+import type { Arm } from "../arms/arm.ts";
 import { startRouter } from "../arms/ours.ts";
 import { endProcess } from "../arms/pinned-process.ts";
 import { usageOf } from "../load/process-usage.ts";
 import { CHAT } from "./measure.ts";
 import type { Bench, Suite } from "./suite.ts";
+import { warmUp } from "./warm-up.ts";
 
 /** Memory that a load of requests leaves behind is there before the streams come. */
 const SETTLE_MS = 1500;
+const ONE_SECOND = { requests: Infinity, limitMs: 1000 };
 
 export const idle: Suite = {
   name: "idle",
@@ -45,7 +47,7 @@ async function hold(bench: Bench, arm: Arm, streams: number): Promise<Record<str
   const { child, port } = running;
   if (child === null) throw new Error(`${arm.name} has no process whose memory could be read`);
   try {
-    await warm(bench, running);
+    await warmUp(bench.generator, running, ONE_SECOND);
     await Bun.sleep(SETTLE_MS);
     const before = usageOf(child.pid);
     let cpuNs = 0;
@@ -85,23 +87,6 @@ async function hold(bench: Bench, arm: Arm, streams: number): Promise<Record<str
   }
 }
 
-async function warm(bench: Bench, { port }: RunningArm): Promise<void> {
-  await bench.generator.run(
-    {
-      ...CHAT,
-      host: "127.0.0.1",
-      port,
-      connections: 64,
-      bodyBytes: 1024,
-      behaviour: { kind: "answer", bytes: 2048 },
-      requestsPerSecond: "closed",
-      warmUpMs: 0,
-      durationMs: 1000,
-    },
-    { begin() {}, end() {} },
-  );
-}
-
 export const base: Suite = {
   name: "base",
   title: "Memory of the router itself",
@@ -118,7 +103,7 @@ export const base: Suite = {
         if (running.child === null) continue;
         await Bun.sleep(300);
         const rssMb = usageOf(running.child.pid).rssKb / 1024;
-        await warm(bench, running);
+        await warmUp(bench.generator, running, ONE_SECOND);
         const usedMb = usageOf(running.child.pid).rssKb / 1024;
         record(`fd-router, ${workers} ${workers === 1 ? "worker" : "workers"}`, { rssMb, usedMb });
         await endProcess(running.child);

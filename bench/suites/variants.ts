@@ -4,6 +4,7 @@ import { endProcess } from "../arms/pinned-process.ts";
 import type { RunningArm } from "../arms/arm.ts";
 import { CHAT, inTurns, type LoadShape, measureLoad } from "./measure.ts";
 import type { Bench, Metric, Recorder, Suite } from "./suite.ts";
+import { warmUp } from "./warm-up.ts";
 
 const METRICS: readonly Metric[] = [
   { key: "cpuUs", title: "CPU per request", unit: "µs", digits: 1, main: true },
@@ -73,7 +74,12 @@ async function compare(
 ): Promise<void> {
   const running: RunningArm[] = [];
   try {
-    for (const variant of variants) running.push(await startRouter(bench.setting, variant));
+    for (const variant of variants) {
+      bench.progress(`warming up ${variant.name ?? ""}`);
+      const started = await startRouter(bench.setting, variant);
+      running.push(started);
+      await warmUp(bench.generator, started, { requests: 20_000, limitMs: 10_000 });
+    }
     await inTurns(bench, running, async (arm) => {
       const { result, cpuPerSecond, rssMb } = await measureLoad(bench, arm, shape);
       const perSecond = result.requests / result.seconds;
