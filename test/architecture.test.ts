@@ -16,7 +16,7 @@ const ARROWS: Readonly<Record<string, readonly string[] | "all">> = {
   upstream: [],
   scheduler: ["fleet"],
   registry: ["registration", "fleet"],
-  launcher: ["registration", "fleet"],
+  launcher: ["registration", "fleet", "systemd"],
   "mock-engine": ["registration", "fleet"],
   demo: ["upstream"],
   registration: ["fleet"],

@@ -13,7 +13,7 @@ import { drawTrace, readTrace } from "./trace.ts";
 
 const DRAWN_ROWS = 20_000;
 
-const WITHOUT_PREFIXES = POLICIES.filter(({ readsPrefixes }) => readsPrefixes !== true).map(({ name }) => name);
+const WITHOUT_PREFIXES = POLICIES.filter(({ readsPrompt }) => readsPrompt !== "prefixes").map(({ name }) => name);
 
 const HELP = `Usage: bun bench/sim/run.ts [options]
 

@@ -18,8 +18,11 @@ export type Ending =
   /** Complete, and every byte as the engine sends it. */
   | { readonly kind: "exact" }
   | { readonly kind: "left" }
-  /** Not what the engine sends; `detail` tells how. */
-  | { readonly kind: "broken"; readonly detail: string };
+  /**
+   * `reset`: right as far as it came, then the connection broke. `told`: so too, but the router said that the instance failed.
+   * `wrong`: anything else, which no fault excuses.
+   */
+  | { readonly kind: "reset" | "told" | "wrong"; readonly detail: string };
 
 export interface Result {
   readonly startedAt: number;
@@ -66,7 +69,7 @@ export class Load {
         const { instance, ending } = await this.#request(connection, `chatcmpl-${client}-${turn}`);
         this.results.push({ startedAt, endedAt: performance.now(), instance, ending });
       } catch (error) {
-        const ending: Ending = { kind: "broken", detail: String(error) };
+        const ending: Ending = { kind: "reset", detail: String(error) };
         this.results.push({ startedAt, endedAt: performance.now(), instance: "", ending });
         await Bun.sleep(100); // lest a router that is gone is asked in a tight loop
       }
@@ -98,10 +101,13 @@ function judge(request: ChatRequest, answer: HttpAnswer): Ending {
   if (answer.status === 200 && answer.complete && got === expected) return { kind: "exact" };
   let same = 0;
   while (same < got.length && got[same] === expected[same]) same++;
+  const rest = got.slice(same);
   const how = answer.complete ? "complete" : "connection broken";
-  const rest = JSON.stringify(got.slice(same, same + 200));
-  return {
-    kind: "broken",
-    detail: `status ${answer.status}, ${how}, right for ${same} of ${expected.length}, then ${rest}`,
-  };
+  const detail = `status ${answer.status}, ${how}, right for ${same} of ${expected.length}, then ${JSON.stringify(rest.slice(0, 200))}`;
+  if (!answer.complete && rest === "") return { kind: "reset", detail };
+  const told = answer.complete ? answer.status === 502 : TOLD.test(rest);
+  return { kind: told ? "told" : "wrong", detail };
 }
+
+/** The last event of a stream that its instance broke. */
+const TOLD = /^\n\ndata: \{"error":\{[^\n]*"code":"upstream_failed"\}\}\n\n$/;

@@ -23,6 +23,7 @@ const report = await soak({
   seed: Number(values.seed),
   chaos: values.chaos,
   tokens: { min: 20, max: 200 },
+  restMs: 6000,
 });
 const found = faultsOf(report);
 console.log(describe(report).join("\n"));
@@ -38,15 +39,19 @@ function describe(soaked: SoakReport): string[] {
     `parts of answers     ${each(soaked.parts)}, ${(soaked.bytes / 1e6).toFixed(1)} MB`,
     `exact to the byte    ${soaked.exact}`,
     `client left          ${soaked.left}`,
-    `on the killed engine ${soaked.onKilledEngine.length}`,
-    `on the crashed worker ${soaked.onCrashedWorker.length}, under way on the others and unharmed ${soaked.survivedCrash}`,
+    `hit: killed engine   ${soaked.onKilledEngine.length}`,
+    `hit: crashed worker  ${soaked.onCrashedWorker.length}, under way on the others and unharmed ${soaked.survivedCrash}`,
     `unexplained          ${soaked.unexplained.length}`,
     `in flight afterwards router 0, engines ${soaked.leftOnEngines}`,
     `router's memory      ${usage.before.rssMb} MB before, ${usage.peakRssMb} MB at most, ${usage.after.rssMb} MB after`,
     `router's open files  ${usage.before.openFiles} before, ${usage.after.openFiles} after`,
   ];
-  if (engineKill !== null) lines.push(`killed engine out after ${Math.round(engineKill.recoveredMs)} ms`);
-  if (workerCrash !== null) lines.push(`crashed worker back after ${Math.round(workerCrash.recoveredMs)} ms`);
+  const after = (from: number, to: number): string => `${Math.round(to - from)} ms`;
+  if (engineKill !== null) lines.push(`killed engine        out after ${after(engineKill.at, engineKill.knownAt)}`);
+  if (workerCrash !== null) {
+    const { at, knownAt, recoveredAt } = workerCrash;
+    lines.push(`crashed worker       ended after ${after(at, knownAt)}, back ${after(knownAt, recoveredAt)} later`);
+  }
   for (const [name, results] of [
     ["engine", soaked.onKilledEngine],
     ["worker", soaked.onCrashedWorker],
@@ -60,7 +65,7 @@ function describe(soaked: SoakReport): string[] {
 function kindsOf(results: readonly Result[]): ReadonlyMap<string, number> {
   const kinds = new Map<string, number>();
   for (const { ending } of results) {
-    const kind = ending.kind === "broken" ? ending.detail.replace(/right for \d+ of \d+/, "right so far") : ending.kind;
+    const kind = "detail" in ending ? ending.detail.replace(/right for \d+ of \d+/, "right so far") : ending.kind;
     kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
   }
   return kinds;
@@ -72,7 +77,8 @@ function faultsOf(soaked: SoakReport): string[] {
   if (soaked.leftOnEngines > 0) faults.push(`${soaked.leftOnEngines} requests are left on engines`);
   const { workerCrash, sent, counted } = soaked;
   if (workerCrash === null && counted !== sent) faults.push(`${sent} requests sent, ${counted} counted`);
-  if (workerCrash !== null && workerCrash.recoveredMs > 1000) faults.push("the worker was not back within 1 s");
+  if (workerCrash !== null && workerCrash.recoveredAt - workerCrash.knownAt > 1000)
+    faults.push("the worker was not back within 1 s");
   if (workerCrash !== null && soaked.survivedCrash === 0) faults.push("the crash of one worker harmed all");
   return faults;
 }

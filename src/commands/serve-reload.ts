@@ -7,6 +7,7 @@ import type { Environment, ReadFile } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import type { Logger } from "../log/logger.ts";
 import type { RegistryService } from "../registry/service.ts";
+import { readsReports } from "../scheduler/policies/index.ts";
 import type { ServiceNotifier } from "../systemd/service-notifier.ts";
 import type { WorkerPool } from "../worker/pool.ts";
 
@@ -70,7 +71,8 @@ export class Reloader {
       for (const warning of plan.warnings) log.warn(warning);
       this.#config = plan.config;
       log.configure(plan.config.log);
-      registry.configure(plan.config.manager);
+      const { manager, scheduler, server } = plan.config;
+      registry.configure(manager, readsReports(scheduler, server.splitwise));
       await pool.configure({ proxy: plan.config.server, scheduler: plan.config.scheduler, log: plan.config.log });
       await registry.reload();
       log.info(`Reloaded: ${plan.changes.length === 0 ? "no option has changed" : plan.changes.join(", ")}`);

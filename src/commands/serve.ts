@@ -7,17 +7,19 @@ import type { Config } from "../config/schema.ts";
 import { fatalText, loadServeConfig } from "../config/serve-config.ts";
 import type { ControlReply, ControlRequest } from "../fleet/control.ts";
 import { programName } from "../lib/program-name.ts";
-import { Logger } from "../log/logger.ts";
+import type { Logger } from "../log/logger.ts";
 import { createRegistry, type RegistryService } from "../registry/service.ts";
-import { isJournal } from "../systemd/journal-stream.ts";
+import { readsReports } from "../scheduler/policies/index.ts";
 import { openNotifySocket } from "../systemd/notify-socket.ts";
 import { ServiceNotifier, watchdogOf } from "../systemd/service-notifier.ts";
 import { ServiceStatus } from "../systemd/service-status.ts";
 import { isPortTaken } from "../worker/port-check.ts";
 import { WorkerPool } from "../worker/pool.ts";
 import type { Command } from "./command.ts";
+import { openLog } from "./open-log.ts";
 import { drain } from "./serve-drain.ts";
 import { Reloader } from "./serve-reload.ts";
+import { statsLine } from "./stats-line.ts";
 import { endSignal, watchHangUps } from "./serve-signals.ts";
 
 export const command: Command = {
@@ -31,11 +33,19 @@ export const command: Command = {
       return loaded.code;
     }
     const { config } = loaded;
-    const journal = process.env["JOURNAL_STREAM"];
-    const log = new Logger(config.log, { out: isJournal(1, journal), err: isJournal(2, journal) });
+    let log: Logger;
+    try {
+      log = openLog(config.log);
+    } catch (error) {
+      process.stderr.write(fatalText(`Failed to create rotating log writer: ${textOf(error)}`, new Date()));
+      return 1;
+    }
     for (const warning of loaded.warnings) log.warn(warning);
     const resolved = resolveListenPort(config.server.port, readText);
-    if (!resolved.ok) return cannotStart(log, resolved.message);
+    if (!resolved.ok) {
+      log.info(startText(config));
+      return cannotStart(log, resolved.message);
+    }
     return serve(config, resolved.port, log, args);
   },
 };
@@ -51,15 +61,18 @@ async function serve(config: Config, port: number, log: Logger, args: readonly s
   const parts = assemble(config, port, log);
   const { registry, pool } = parts;
   try {
-    await start(parts, config.server.host, port);
+    await start(parts, config, port);
   } catch (error) {
     await registry.stop();
     pool.stop();
-    return cannotStart(log, error instanceof Error ? error.message : String(error));
+    return cannotStart(log, textOf(error));
   }
   const notifier = notifierOf(parts);
   const reloader = new Reloader(config, { args, env: process.env, readFile: readText }, { ...parts, notifier });
   const progress = setInterval(() => registry.inFlight(pool.inFlight()), 250);
+  const statsMs = config.scheduler["stats-interval-secs"] * 1000;
+  const isGo = config.log.format === "go";
+  const stats = isGo ? setInterval(() => log.info(statsLine(registry.snapshot(), pool.inFlight())), statsMs) : null;
   process.on("SIGUSR2", () => pool.crashOne());
   onHangUp(() => void reloader.reload());
   notifier.ready();
@@ -68,6 +81,7 @@ async function serve(config: Config, port: number, log: Logger, args: readonly s
   void endSignal().then(() => process.exit(1));
   const clean = await drain(pool, reloader.config.server, log);
   clearInterval(progress);
+  if (stats !== null) clearInterval(stats);
   await registry.stop();
   pool.stop();
   log.info(clean ? "Stopped, every answer was completed" : "Stopped, some answers were cut");
@@ -78,7 +92,12 @@ async function serve(config: Config, port: number, log: Logger, args: readonly s
 
 function assemble(config: Config, port: number, log: Logger): Parts {
   const { splitwise } = config.server;
-  const registry = createRegistry(config.manager, { splitwise, routerPort: port, log });
+  const registry = createRegistry(config.manager, {
+    splitwise,
+    routerPort: port,
+    log,
+    reportsWanted: readsReports(config.scheduler, splitwise),
+  });
   const pool = new WorkerPool(
     {
       hostname: config.server.host,
@@ -104,12 +123,19 @@ function assemble(config: Config, port: number, log: Logger): Parts {
 }
 
 /** Resolves when every worker thread listens. */
-async function start({ registry, pool, log }: Parts, host: string, port: number): Promise<void> {
-  log.info(`Starting server on ${host}:${port}`);
-  if (isPortTaken(host, port)) throw new Error(`listen tcp ${host}:${port}: bind: address already in use`);
-  await registry.start();
+async function start({ registry, pool, log }: Parts, config: Config, port: number): Promise<void> {
+  const { host } = config.server;
+  const isTaken = isPortTaken(host, port);
+  if (!isTaken) await registry.start();
+  log.info(startText(config));
+  if (isTaken) throw new Error(`listen tcp ${host}:${port}: bind: address already in use`);
   const actual = await pool.start();
   if (port === 0) log.info(`Listening on port ${actual}`);
+}
+
+/** The port as it was given, which may be the name of a service. */
+function startText({ server }: Config): string {
+  return `Starting server on ${server.host}:${server.port}`;
 }
 
 async function control(request: ControlRequest, { registry, pool, log }: Parts): Promise<ControlReply> {
@@ -141,6 +167,10 @@ async function cannotStart(log: Logger, message: string): Promise<number> {
   await log.flush(1000);
   process.stderr.write(fatalText(`Failed to start server: ${message}`, new Date()));
   return 1;
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function readText(path: string): string {

@@ -43,7 +43,6 @@ export const FORMER_KEYS: Readonly<Record<string, string>> = Object.freeze({
 
 /** Keys of builds that never came into the main line. */
 export const BRANCH_KEYS: ReadonlySet<string> = new Set([
-  "manager.metrics-update-interval-secs",
   "manager.queue-check-interval-secs",
   "manager.queue-threshold",
   "manager.enable-infer-ready-check",

@@ -82,10 +82,14 @@ export class Fleet {
   }
 }
 
-/** JSON is YAML too. */
+/**
+ * JSON is YAML too. The clocks are generous: router, engines and load share one machine, and when that is busy with something else
+ * an engine that answers late is not a broken one.
+ */
 function routerConfig(plan: FleetPlan, port: number): string {
   return JSON.stringify({
-    server: { host: HOST, port: String(port), workers: plan.workers },
+    server: { host: HOST, port: String(port), workers: plan.workers, "connect-timeout-secs": 15 },
+    manager: { "health-check-timeout-secs": 15, "health-failure-threshold": 3, "registration-port": 0 },
     scheduler: { policy: plan.policy },
     log: { level: "warn", access: false },
   });

@@ -36,6 +36,7 @@ export class Recorder {
   readonly timeScale: number;
   readonly #ttftUs = newHistogram();
   readonly #tokenGapUs = newHistogram();
+  readonly #sendLagUs = newHistogram();
   readonly #instances = new Map<string, { requests: number; inFlight: number; busyMs: number }>();
   readonly #failures = new Map<string, number>();
   #startedAt = 0;
@@ -57,8 +58,10 @@ export class Recorder {
     this.#endedAt = at;
   }
 
-  start(intendedAt: number): RequestRecord {
+  /** A request that was due at `intendedAt` is sent now. */
+  start(intendedAt: number, now: number): RequestRecord {
     this.started++;
+    this.#sendLagUs.recordValue(toUs(now - intendedAt));
     let instance: { requests: number; inFlight: number; busyMs: number } | null = null;
     return {
       answeredBy: (name) => {
@@ -104,6 +107,11 @@ export class Recorder {
     return quantilesMs(this.#tokenGapUs);
   }
 
+  /** How late requests were sent, in wall time: by this machine's fault, not the router's. */
+  get sendLagMs(): Quantiles {
+    return quantilesMs(this.#sendLagUs);
+  }
+
   instances(): InstanceCount[] {
     return [...this.#instances].map(([name, count]) => ({ name, ...count }));
   }
@@ -127,8 +135,12 @@ export class Recorder {
   }
 
   #engineUs(wallMs: number): number {
-    return Math.min(HOUR_US, Math.max(0, Math.round(wallMs * this.timeScale * 1000)));
+    return toUs(wallMs * this.timeScale);
   }
+}
+
+function toUs(ms: number): number {
+  return Math.min(HOUR_US, Math.max(0, Math.round(ms * 1000)));
 }
 
 function newHistogram(): Histogram {

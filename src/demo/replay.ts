@@ -61,6 +61,6 @@ export function replay(workload: Workload, setup: ReplaySetup): Promise<void> {
 function launch(request: DueRequest, dueAt: number, setup: ReplaySetup, ended: () => void): void {
   const { send, clock, recorder, tokensPerEvent } = setup;
   const expected = { outputTokens: request.outputTokens, tokensPerEvent };
-  const watch = new AnswerWatch(recorder.start(dueAt), expected, () => clock.now(), ended);
+  const watch = new AnswerWatch(recorder.start(dueAt, clock.now()), expected, () => clock.now(), ended);
   send(requestBody(request, tokensPerEvent), watch);
 }

@@ -21,6 +21,8 @@ const NAME_WIDTH = 13;
 const ERRORS_WIDTH = 7;
 const INSTANCES_A_ROW = 8;
 const MAX_LISTED = 16;
+/** Requests sent this late at the 99th percentile make the figures those of the machine rather than of the policies. */
+const BUSY_LAG_MS = 50;
 
 export function reportText(report: DemoReport, paint: Paint = PLAIN): string {
   return [...heading(report, paint), "", ...table(report.policies, paint), "", ...shares(report.policies, paint)]
@@ -88,9 +90,15 @@ function conclusion(report: DemoReport, paint: Paint): string[] {
     const ratios = others.map((other) => `${ratio(first.ttftMs.p99, other.ttftMs.p99)}x of ${other.policy}`);
     lines.push(`${paint("title", first.policy)}: p99 time to first token ${ratios.join(", ")}`);
   }
+  const lagMs = Math.max(...report.policies.map((result) => result.sendLagP99Ms));
+  if (lagMs > BUSY_LAG_MS) lines.push(paint("bad", busyNote(lagMs)));
   const errors = totalErrors(report);
   if (errors > 0) lines.push(paint("bad", `${whole(errors)} requests failed:`), ...failures(report.policies));
   return lines;
+}
+
+function busyNote(lagMs: number): string {
+  return `this machine was busy: requests left up to ${whole(lagMs)} ms late, which is in the times above; try a lower --time-scale`;
 }
 
 function failures(policies: readonly PolicyResult[]): string[] {

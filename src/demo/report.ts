@@ -19,6 +19,8 @@ export interface PolicyResult {
   readonly ttftMs: Quantiles;
   readonly tokenGapMs: Quantiles;
   readonly tokensPerSecond: number;
+  /** How late requests were sent, in wall time, at the 99th percentile. */
+  readonly sendLagP99Ms: number;
   /** Load of the busiest instance / mean load; 1 is perfect balance. */
   readonly maxOverMean: number;
   readonly instances: readonly InstanceShare[];
@@ -55,6 +57,7 @@ export function policyResult(policy: string, recorder: Recorder): PolicyResult {
     ttftMs: recorder.ttftMs,
     tokenGapMs: recorder.tokenGapMs,
     tokensPerSecond: (recorder.outputTokens * 1000) / elapsedMs,
+    sendLagP99Ms: recorder.sendLagMs.p99,
     maxOverMean: maxOverMean(instances.map((instance) => instance.meanInFlight)),
     instances,
   };
@@ -93,6 +96,7 @@ function policyJson(result: PolicyResult): Record<string, unknown> {
     ttft_ms: quantilesJson(result.ttftMs),
     itl_ms: quantilesJson(result.tokenGapMs),
     tokens_per_second: rounded(result.tokensPerSecond, 1),
+    send_lag_p99_ms: rounded(result.sendLagP99Ms, 2),
     max_over_mean: rounded(result.maxOverMean, 3),
     instances: result.instances.map((instance) => ({
       name: instance.name,

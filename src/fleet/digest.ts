@@ -2,7 +2,7 @@
  * A digest is what one dispatcher (a worker thread, or another router) tells the others of the load that it put on each instance.
  * Absolute values with a sequence number: one that is lost, late or doubled changes nothing for good (design.md §4).
  */
-import type { InstanceId } from "./instance.ts";
+import type { InstanceId, Role } from "./instance.ts";
 
 export interface InstanceLoad {
   readonly id: InstanceId;
@@ -20,6 +20,13 @@ export interface PrefixInsert {
   readonly hashes: readonly number[];
 }
 
+/** The session's last request went to another instance than the one before, or was its first. */
+export interface SessionMove {
+  readonly role: Role;
+  readonly sessionId: string;
+  readonly id: InstanceId;
+}
+
 export interface LoadDigest {
   /** Unique for the life of a thread: a restarted worker has another one. */
   readonly dispatcher: string;
@@ -29,4 +36,6 @@ export interface LoadDigest {
   readonly loads: readonly InstanceLoad[];
   /** New since the last digest, if there are any. A lost one costs cache hits, nothing else. */
   readonly prefixes?: readonly PrefixInsert[];
+  /** The same for sessions. */
+  readonly sessions?: readonly SessionMove[];
 }

@@ -1,4 +1,5 @@
 /** Asks a server how it is: its health, and the load figures of its /metrics. Called on the supervisor's clock. */
+import { sumSamples } from "../lib/prometheus-text.ts";
 
 /** Where a server is reached from this host. */
 export interface Target {
@@ -40,18 +41,12 @@ export async function scrapeLoad(server: Target, timeoutMs: number): Promise<Eng
 
 /** Null unless the two counts of requests are there. Samples with labels are added up. */
 export function parseLoad(text: string): EngineLoad | null {
-  const sums = new Map<string, number>();
-  for (const line of text.split("\n")) {
-    const match = /^fastdeploy:(\w+)(?:\{.*\})?\s+(\S+)/.exec(line);
-    const value = Number(match?.[2]);
-    if (match?.[1] === undefined || !Number.isFinite(value)) continue;
-    sums.set(match[1], (sums.get(match[1]) ?? 0) + value);
-  }
-  const running = sums.get("num_requests_running");
-  const waiting = sums.get("num_requests_waiting");
+  const sums = sumSamples(text);
+  const running = sums.get("fastdeploy:num_requests_running");
+  const waiting = sums.get("fastdeploy:num_requests_waiting");
   if (running === undefined || waiting === undefined || running < 0 || waiting < 0) return null;
-  const kvUsage = Math.min(Math.max(sums.get("gpu_cache_usage_perc") ?? 0, 0), 1);
-  return { running, waiting, kvUsage, generatedTokens: sums.get("generation_tokens_total") ?? 0 };
+  const kvUsage = Math.min(Math.max(sums.get("fastdeploy:gpu_cache_usage_perc") ?? 0, 0), 1);
+  return { running, waiting, kvUsage, generatedTokens: sums.get("fastdeploy:generation_tokens_total") ?? 0 };
 }
 
 function ask(host: string, port: number, path: string, timeoutMs: number): Promise<Response> {

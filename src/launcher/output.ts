@@ -1,5 +1,6 @@
 /** Everything that the launcher shows: its own notes, and the servers' lines with a prefix. Called by launch.ts and the supervisor. */
 import { styleText } from "node:util";
+import { withPriority } from "../log/priority.ts";
 import type { BoundedWriter } from "./bounded-writer.ts";
 import type { NoteLevel } from "./supervisor-contract.ts";
 
@@ -13,6 +14,8 @@ export interface Output {
 export interface OutputOptions {
   readonly writer: Pick<BoundedWriter, "write">;
   readonly colour: boolean;
+  /** The lines go to the systemd journal, which wants a priority in front. */
+  readonly journal?: boolean;
   /** Whose notes they are. */
   readonly name: string;
   readonly serverNames: readonly string[];
@@ -30,7 +33,8 @@ export function createOutput(options: OutputOptions): Output {
     note(level, text) {
       const time = options.now().toISOString().slice(11, 23);
       const head = style(level, `[${options.name.padEnd(width)}]`);
-      options.writer.write(`${head} ${time} ${level === "info" ? "" : `${level.toUpperCase()} `}${text}\n`);
+      const line = `${head} ${time} ${level === "info" ? "" : `${level.toUpperCase()} `}${text}\n`;
+      options.writer.write(options.journal === true ? withPriority(level, line) : line);
     },
     serverLine: (server, line) => options.writer.write(`[${server.padEnd(width)}] ${line}\n`),
   };

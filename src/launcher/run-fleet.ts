@@ -11,6 +11,7 @@ import { parentDeathTie } from "./parent-death.ts";
 import { logFolderOf, pidFileOf, writePidFile } from "./pid-file.ts";
 import { startServer } from "./process.ts";
 import { connectRouter, linkRouter, registerThemselves } from "./router-link.ts";
+import { openServiceLink } from "./service-link.ts";
 import { openShow, type Show } from "./show.ts";
 import { serveStatus } from "./status.ts";
 import { Supervisor } from "./supervise.ts";
@@ -44,7 +45,8 @@ export async function runFleet(plan: FleetPlan, options: LaunchOptions, releaseP
     note: show.note,
     timing: timingOf(options),
   });
-  obeySignals(supervisor);
+  const service = openServiceLink(() => supervisor.view());
+  obeySignals(supervisor, () => service.stopping());
   surviveOwnFaults(show);
   const pidFile = writePidFile(pidFileOf(options));
   if ("problem" in pidFile) show.note("warn", pidFile.problem);
@@ -139,10 +141,11 @@ function surviveOwnFaults(show: Show): void {
 }
 
 /** The first SIGTERM or SIGINT stops in order, the second at once; SIGHUP restarts one by one. */
-function obeySignals(supervisor: Supervisor): void {
+function obeySignals(supervisor: Supervisor, onEnd: () => void): void {
   const askHangUp = watchTerminal();
   let asked = false;
   const end = (): void => {
+    onEnd();
     if (asked) supervisor.stopNow();
     else supervisor.stop();
     asked = true;

@@ -2,6 +2,7 @@
 import { BoardWriter, renderBoard } from "./board.ts";
 import { BoundedWriter } from "./bounded-writer.ts";
 import { LogFiles } from "./log-files.ts";
+import { isJournal } from "../systemd/journal-stream.ts";
 import type { LaunchOptions } from "./options.ts";
 import { createOutput, type Output } from "./output.ts";
 import { logFolderOf } from "./pid-file.ts";
@@ -24,6 +25,7 @@ export function openShow(options: LaunchOptions, serverNames: readonly string[])
   const output = createOutput({
     writer: screen,
     colour: process.stdout.isTTY,
+    journal: isJournal(1, process.env["JOURNAL_STREAM"]),
     name: "launch",
     serverNames,
     now: () => new Date(),

@@ -9,6 +9,8 @@ export interface AccessEntry {
   readonly status: number;
   readonly durationMs: number;
   readonly clientIp: string;
+  /** What the request is known by (request-lines.ts); empty when nothing is known. */
+  readonly tags: string;
   /** Further facts for the json format. */
   readonly fields: Readonly<Record<string, unknown>>;
 }
@@ -18,7 +20,7 @@ const MAX_TARGET = 256;
 
 export function accessLine(format: LogFormat, entry: AccessEntry): string {
   const target = entry.target.length > MAX_TARGET ? `${entry.target.slice(0, MAX_TARGET)}...` : entry.target;
-  const message = `[${entry.method}] ${target} HTTP/1.1 ${entry.status} ${goDuration(entry.durationMs)} ${entry.clientIp}`;
+  const message = `${entry.tags}[${entry.method}] ${target} HTTP/1.1 ${entry.status} ${goDuration(entry.durationMs)} ${entry.clientIp}`;
   if (format !== "json") return logLine(format, "info", message);
   const { method, status, durationMs, clientIp } = entry;
   return logLine(format, "info", "request", {

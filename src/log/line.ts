@@ -21,24 +21,29 @@ export function logLine(
   { now = new Date(), fields }: { readonly now?: Date; readonly fields?: Readonly<Record<string, unknown>> } = {},
 ): string {
   switch (format) {
-    case "go": {
-      const [name, position] = GO_PREFIX[level];
-      return `[${name}] ${goTime(now)} ${position}: ${oneLine(message)}\n`;
-    }
+    case "go":
+      return `${goPrefix(level, now.getTime())}${oneLine(message)}\n`;
     case "json":
       return `${oneLine(JSON.stringify({ level, time: now.toISOString(), msg: message, ...fields }))}\n`;
     case "pretty":
-      return `${styleText("dim", goTime(now).slice(11))} ${styleText(COLOURS[level], level.padEnd(5))} ${oneLine(message)}\n`;
+      return `${styleText("dim", goTime(now.getTime()).slice(11))} ${styleText(COLOURS[level], level.padEnd(5))} ${oneLine(message)}\n`;
   }
+}
+
+/** What a line of the go format begins with, for those who build many. `nowMs` is since the epoch. */
+export function goPrefix(level: LogLevel, nowMs: number): string {
+  const [name, position] = GO_PREFIX[level];
+  return `[${name}] ${goTime(nowMs)} ${position}: `;
 }
 
 let cachedSecond = 0;
 let cachedText = "";
 
 /** `2026/03/30 18:25:49`, local time. Made once a second: it costs more than all the rest of a line. */
-function goTime(now: Date): string {
-  const second = Math.floor(now.getTime() / 1000);
+function goTime(nowMs: number): string {
+  const second = Math.floor(nowMs / 1000);
   if (second !== cachedSecond) {
+    const now = new Date(nowMs);
     cachedSecond = second;
     cachedText = `${now.getFullYear()}/${two(now.getMonth() + 1)}/${two(now.getDate())} ${two(now.getHours())}:${two(now.getMinutes())}:${two(now.getSeconds())}`;
   }
@@ -53,6 +58,6 @@ function two(value: number): string {
 const CONTROL = /[\0-\x1f\x7f-\x9f\u2028\u2029]/g;
 
 /** Also what JSON leaves as it is within strings: C1 controls, DEL, line and paragraph separators. */
-function oneLine(text: string): string {
+export function oneLine(text: string): string {
   return text.replace(CONTROL, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

@@ -1,5 +1,9 @@
-/** The log of the main thread, where all lines end: its own, and those that worker threads send ready-made. Errors go to stderr, all else to stdout. */
+/**
+ * The log of the main thread, where all lines end: its own, and those that worker threads send ready-made. They go to a file, or errors
+ * to stderr and all else to stdout.
+ */
 import { LineWriter } from "./line-writer.ts";
+import type { LogFile } from "./log-file.ts";
 import { withPriority } from "./priority.ts";
 import { logLine, type LogFormat, type LogLevel } from "./line.ts";
 
@@ -21,10 +25,16 @@ export class Logger {
   readonly #journal: JournalStreams;
   readonly #out = new LineWriter(1);
   readonly #err = new LineWriter(2);
+  readonly #file: LogFile | null;
 
-  constructor(options: LoggerOptions, journal: JournalStreams = { out: false, err: false }) {
+  constructor(
+    options: LoggerOptions,
+    journal: JournalStreams = { out: false, err: false },
+    file: LogFile | null = null,
+  ) {
     this.#options = options;
     this.#journal = journal;
+    this.#file = file;
   }
 
   configure(options: LoggerOptions): void {
@@ -49,22 +59,31 @@ export class Logger {
 
   /** Lines that were made, and chosen by level, elsewhere. */
   lines(text: string): void {
-    this.#out.write(this.#journal.out ? withPriority("info", text) : text);
+    if (this.#file !== null) this.#file.write(text);
+    else if (!text.includes("[ERROR] ")) this.#write("info", text);
+    else {
+      for (const line of text.split(/(?<=\n)/)) this.#write(line.startsWith("[ERROR] ") ? "error" : "info", line);
+    }
   }
 
   get dropped(): number {
-    return this.#out.dropped + this.#err.dropped;
+    return this.#out.dropped + this.#err.dropped + (this.#file?.dropped ?? 0);
   }
 
   async flush(limitMs: number): Promise<void> {
-    await Promise.all([this.#out.flush(limitMs), this.#err.flush(limitMs)]);
+    await Promise.all([this.#out.flush(limitMs), this.#err.flush(limitMs), this.#file?.flush(limitMs)]);
   }
 
   #log(level: LogLevel, message: string): void {
     if (ORDER.indexOf(level) < ORDER.indexOf(this.#options.level)) return;
-    const isError = level === "error";
     const line = logLine(this.#options.format, level, message);
+    if (this.#file === null) this.#write(level, line);
+    else this.#file.write(line);
+  }
+
+  #write(level: LogLevel, lines: string): void {
+    const isError = level === "error";
     const toJournal = isError ? this.#journal.err : this.#journal.out;
-    (isError ? this.#err : this.#out).write(toJournal ? withPriority(level, line) : line);
+    (isError ? this.#err : this.#out).write(toJournal ? withPriority(level, lines) : lines);
   }
 }

@@ -28,6 +28,12 @@ export const logOptions = z.object({
   "cleanup-interval-secs": durationOrNever()
     .default(3600)
     .describe("Period of deleting old log files, in seconds. Negative: never."),
+  "request-lines": toggle()
+    .default(true)
+    .describe(
+      "Write the Go program's further lines for each request (selection, release, outcome); format `go` only, the access line of the others has it all.",
+    )
+    .meta({ flag: "log-request-lines" }),
   access: toggle().default(true).describe("Write one line for each request.").meta({ flag: "log-access" }),
 });
 

@@ -28,6 +28,16 @@ export const METRICS = Object.freeze({
     "prefill_worker",
     "status_code",
   ]),
+  cacheHits: counter(
+    "router_cache_hit_total",
+    "Cumulative number of cache hits (same session_id routed to same prefill worker)",
+    [],
+  ),
+  cacheRequests: counter(
+    "router_cache_request_total",
+    "Cumulative number of cache-aware scheduling requests with session_id",
+    [],
+  ),
   requestErrors: counter(
     "fd_router_request_errors_total",
     "Requests that did not end as the client wanted, by reason",

@@ -6,6 +6,7 @@ import type { Downstream } from "./downstream.ts";
 import { forward } from "./forward.ts";
 import { judge } from "./outcome.ts";
 import type { RequestRecord } from "./record.ts";
+import { goFailureText, logRelease } from "./request-log.ts";
 import { relay } from "./relay.ts";
 
 /** Names the choice to the client. */
@@ -32,25 +33,33 @@ export async function attempt(
   record.responseBytes = 0;
   try {
     record.forwardedAt = proxy.now();
-    const forwarded = await forward(proxy.upstream, client, { instance, path: client.path, body });
+    const forwarded = await forward(proxy.upstream, client, { instance, path: record.endpoint, body });
     if (forwarded.kind === "answered") record.status = forwarded.answer.head.status;
     const result =
       forwarded.kind === "answered" ? await relay(forwarded.answer, client, { assignment, record, proxy }) : forwarded;
     switch (result.kind) {
       case "complete":
         outcome = judge(record.status, result.tail);
+        record.lines?.completed(record.status);
         return null;
       case "client-gone":
         record.error = "client_gone";
+        record.lines?.cut(record.stream, "context canceled");
         return null;
       case "failed":
         outcome = { kind: "failed", reason: result.failure.kind };
         proxy.recorder.upstreamFailed(instance.id, result.failure.kind);
-        if (!client.started) return result.failure;
+        if (!client.started) {
+          const attempts = [record.attempts, proxy.limits.retries + 1] as const;
+          record.lines?.attemptFailed(`${instance.id}${record.endpoint}`, goFailureText(result.failure), attempts);
+          return result.failure;
+        }
         record.error = "upstream_cut";
+        record.lines?.cut(record.stream, goFailureText(result.failure));
         return null;
     }
   } finally {
     assignment.settle(outcome, proxy.now());
+    logRelease(record, assignment);
   }
 }

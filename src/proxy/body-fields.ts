@@ -7,12 +7,19 @@
  * where that is too far, or a name occurs twice, the body is parsed in full. A key spelt with \u escapes is not seen.
  */
 
+import { hasPrompt } from "./has-prompt.ts";
+import { goKind, parseGoJson } from "../lib/go-json.ts";
+
 /** What the body says; null where it does not say. */
 export interface BodyFields {
   readonly model: string | null;
   /** True only for JSON `true`. */
   readonly stream: boolean;
   readonly sessionId: string | null;
+  /** A client's own name for the request; log lines carry it. */
+  readonly reqId: string | null;
+  /** There is text for a prompt; taken for granted in a long body. */
+  readonly hasPrompt: boolean;
   /** Splitwise only needs it; a number is taken as its text. `invalid`: there is one that is neither. */
   readonly requestId: RequestIdField;
 }
@@ -45,9 +52,13 @@ export function readBodyFields(body: Uint8Array): BodyResult {
   const model = find(bytes, '"model"');
   const sessionId = find(bytes, '"session_id"');
   const requestId = find(bytes, '"request_id"');
-  if (stream === UNDECIDED || model === UNDECIDED || sessionId === UNDECIDED || requestId === UNDECIDED) {
+  const reqId = find(bytes, '"req_id"');
+  if ([stream, model, sessionId, requestId, reqId].includes(UNDECIDED)) {
     if (body.length <= MAX_PARSE_BYTES) return parse(body);
-    return { ok: true, fields: { model: null, stream: false, sessionId: null, requestId: ABSENT_ID } };
+    return {
+      ok: true,
+      fields: { model: null, stream: false, sessionId: null, reqId: null, hasPrompt: true, requestId: ABSENT_ID },
+    };
   }
   return {
     ok: true,
@@ -55,6 +66,8 @@ export function readBodyFields(body: Uint8Array): BodyResult {
       stream: stream !== ABSENT && bytes.toString("latin1", stream, stream + 4) === "true",
       model: model === ABSENT ? null : stringAt(bytes, model),
       sessionId: sessionId === ABSENT ? null : stringAt(bytes, sessionId),
+      reqId: reqId === ABSENT ? null : stringAt(bytes, reqId),
+      hasPrompt: true,
       requestId: requestId === ABSENT ? ABSENT_ID : requestIdAt(bytes, requestId),
     },
   };
@@ -66,11 +79,11 @@ function parse(body: Uint8Array): BodyResult {
     // A UTF-8 byte-order mark is refused like any other stray character (RFC 8259 §8.1).
     value = JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8"));
   } catch (error) {
-    // Expected for hostile input; the parser's text does not quote more than a token.
-    return { ok: false, problem: body.length === 0 ? "unexpected end of JSON input" : problemText(error) };
+    // Expected for hostile input.
+    return { ok: false, problem: goProblem(body) ?? problemText(error) };
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    return { ok: false, problem: `the body is ${nameOf(value)}, want an object` };
+    return { ok: false, problem: goProblem(body) ?? "not an object" };
   }
   const extra = "extra_body" in value ? value.extra_body : null;
   const nested = typeof extra === "object" && extra !== null && "session_id" in extra ? extra.session_id : null;
@@ -81,18 +94,28 @@ function parse(body: Uint8Array): BodyResult {
       model: "model" in value ? text(value.model) : null,
       stream: "stream" in value && value.stream === true,
       sessionId: own ?? text(nested),
+      reqId: "req_id" in value ? text(value.req_id) : null,
+      hasPrompt: hasPrompt(value),
       requestId: "request_id" in value ? requestIdOf(value.request_id) : ABSENT_ID,
     },
   };
 }
 
-function problemText(error: unknown): string {
-  return error instanceof Error ? error.message.replace(/^JSON Parse error: /, "").slice(0, 80) : "not JSON";
+/** Longer ones are not read a second time for the sake of a text. */
+const MAX_EXPLAINED_BYTES = 64 * 1024;
+
+/** In Go's words, which clients' error handling and people's searches know; null when its parser would see no problem. */
+function goProblem(body: Uint8Array): string | null {
+  if (body.length > MAX_EXPLAINED_BYTES) return null;
+  const parsed = parseGoJson(body);
+  if (!parsed.ok) return parsed.problem.slice(0, 160);
+  const kind = goKind(parsed.value);
+  return kind === "object" ? null : `json: cannot unmarshal ${kind} into Go value of type map[string]interface {}`;
 }
 
-function nameOf(value: unknown): string {
-  if (value === null) return "null";
-  return Array.isArray(value) ? "an array" : `a ${typeof value}`;
+/** The parser's text does not quote more than a token. */
+function problemText(error: unknown): string {
+  return error instanceof Error ? error.message.replace(/^JSON Parse error: /, "").slice(0, 80) : "not JSON";
 }
 
 /** JSON null is no id: one is made. Numbers keep their digits only up to 2^53 in a parsed body; ids are not that long. */

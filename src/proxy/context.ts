@@ -1,7 +1,10 @@
 /** What all requests of a worker thread share. Built by worker/thread.ts. */
 import type { Dispatcher } from "../scheduler/assignment.ts";
+import type { CacheChoice } from "../scheduler/cache-choice.ts";
+import type { RequestLines } from "../log/request-lines.ts";
 import type { UpstreamClient } from "../upstream/client.ts";
 import type { Downstream } from "./downstream.ts";
+import type { PromptReader } from "./prompt-reader.ts";
 import type { Recorder } from "./record.ts";
 import type { RetryBudget } from "./retry.ts";
 import type { Route } from "./routes.ts";
@@ -10,6 +13,9 @@ export interface ProxyContext {
   readonly dispatcher: Dispatcher;
   readonly upstream: UpstreamClient;
   readonly recorder: Recorder;
+  readonly prompts: PromptReader;
+  /** Told why a cache-aware policy chose as it did; null when the log does not want it. */
+  readonly explain: ((choice: CacheChoice) => void) | null;
   readonly retryBudget: RetryBudget;
   readonly limits: ProxyLimits;
   /** Prefill and decode run on separate instances. */
@@ -17,6 +23,8 @@ export interface ProxyContext {
   /** Milliseconds on a monotonic clock. */
   readonly now: () => number;
   readonly random: () => number;
+  /** Makes the log of one request; null when its lines are not wanted. */
+  readonly requestLines?: () => RequestLines | null;
   /** Answers the routes that no instance serves. Rejects with RouterError. */
   readonly answerLocally: (client: Downstream, route: Route) => Promise<void>;
 }

@@ -11,7 +11,8 @@ import type { ProxyContext } from "./context.ts";
 import { describe } from "./describe.ts";
 import type { Downstream } from "./downstream.ts";
 import { newRecord, type RequestRecord } from "./record.ts";
-import { respondError } from "./respond.ts";
+import { beginLines, countsOf, logError, nameRequest } from "./request-log.ts";
+import { redirect, respondError } from "./respond.ts";
 import { refusalError, upstreamError } from "./router-error.ts";
 import { findRoute } from "./routes.ts";
 import { inferByPair } from "./splitwise/infer-by-pair.ts";
@@ -22,11 +23,14 @@ export async function handle(client: Downstream, proxy: ProxyContext): Promise<v
   try {
     checkRequest(client);
     const route = findRoute(client.method, client.path);
-    if (route.kind === "inference") await (proxy.splitwise ? inferByPair : infer)(client, proxy, record);
+    record.endpoint = route.path;
+    if (route.kind === "redirect") redirect(client, route.path);
+    else if (route.kind === "inference") await (proxy.splitwise ? inferByPair : infer)(client, proxy, record);
     else await proxy.answerLocally(client, route);
   } catch (error) {
     const known = error instanceof RouterError ? error : new RouterError("internal", "", error);
     record.error = known.code;
+    if (record.lines !== null) logError(record.lines, known);
     if (!client.started && !client.gone) respondError(client, known, proxy.random, record.routerHeaders);
     if (known.code === "internal") proxy.recorder.crashed(error);
   } finally {
@@ -36,8 +40,11 @@ export async function handle(client: Downstream, proxy: ProxyContext): Promise<v
 }
 
 async function infer(client: Downstream, proxy: ProxyContext, record: RequestRecord): Promise<void> {
-  const { body, scheduling } = await describe(client, proxy.limits.maxBodyBytes);
+  beginLines(client, proxy, record);
+  const { body, scheduling, tags, hasPrompt } = await describe(client, proxy);
+  nameRequest(record, { ...tags, requestId: null });
   record.bodyAt = proxy.now();
+  record.hasPrompt = hasPrompt;
   record.requestBytes = body.length;
   record.stream = scheduling.stream;
   proxy.retryBudget.deposit();
@@ -47,6 +54,7 @@ async function infer(client: Downstream, proxy: ProxyContext, record: RequestRec
     const assigned = proxy.dispatcher.assign(scheduling, excluded, proxy.now());
     if (!assigned.ok) throw failure === null ? refusalError(assigned.refusal) : upstreamError(failure);
     const { assignment } = assigned;
+    record.lines?.selected("mixed", countsOf(assignment));
     excluded.add(assignment.instance.id);
     failure = await attempt(client, proxy, { assignment, body, record });
   } while (failure !== null && (await mayTryAgain(failure, client, proxy, record)));

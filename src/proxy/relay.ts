@@ -6,6 +6,7 @@
 import type { Assignment } from "../scheduler/assignment.ts";
 import type { UpstreamFailure } from "../upstream/failure.ts";
 import type { ProxyContext } from "./context.ts";
+import type { HeaderList } from "../upstream/response-head.ts";
 import type { Downstream } from "./downstream.ts";
 import { findStreamFault } from "./outcome.ts";
 import type { Answer, AnswerBodyListener } from "./pending-answer.ts";
@@ -27,24 +28,29 @@ export interface Relayed {
 const HOLD_BYTES = 64 * 1024;
 
 export function relay(answer: Answer, client: Downstream, relayed: Relayed): Promise<RelayResult> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     if (client.gone) {
       answer.exchange.abort();
       resolve({ kind: "client-gone" });
       return;
     }
-    const listener = new RelayListener(answer, client, relayed, resolve);
+    const listener = new RelayListener(answer, client, relayed, { resolve, reject });
     client.onGone = () => listener.giveUp();
     client.onDrain = () => listener.drained();
     answer.listen(listener);
   });
 }
 
+interface RelayPromise {
+  resolve(result: RelayResult): void;
+  reject(error: unknown): void;
+}
+
 class RelayListener implements AnswerBodyListener {
   readonly #answer: Answer;
   readonly #client: Downstream;
   readonly #relayed: Relayed;
-  readonly #resolve: (result: RelayResult) => void;
+  readonly #promise: RelayPromise;
   readonly #stream: boolean;
   readonly #hold: boolean;
   #previous: Uint8Array = EMPTY;
@@ -52,15 +58,17 @@ class RelayListener implements AnswerBodyListener {
   #partAt = 0;
   #stuck: Timer | null = null;
 
-  constructor(answer: Answer, client: Downstream, relayed: Relayed, resolve: (result: RelayResult) => void) {
+  constructor(answer: Answer, client: Downstream, relayed: Relayed, promise: RelayPromise) {
     this.#answer = answer;
     this.#client = client;
     this.#relayed = relayed;
-    this.#resolve = resolve;
+    this.#promise = promise;
     const { head } = answer;
     this.#stream = head.mediaType === "text/event-stream";
     this.#hold = !this.#stream && head.framing.kind === "length" && head.framing.bytes <= HOLD_BYTES;
-    client.head(head.status, [...head.headers.filter(isForeign), ...relayed.record.routerHeaders]);
+    const isEmpty = head.framing.kind === "length" && head.framing.bytes === 0;
+    const type = head.mediaType === "" && !isEmpty ? UNNAMED_TYPE : [];
+    client.head(head.status, [...head.headers.filter(isForeign), ...type, ...relayed.record.routerHeaders]);
   }
 
   onData(chunk: Uint8Array): void {
@@ -78,7 +86,13 @@ class RelayListener implements AnswerBodyListener {
 
   onEnd(): void {
     this.#note();
-    this.#client.end();
+    try {
+      this.#client.end();
+    } catch (error) {
+      // A head that the front does not take. Nothing follows that would bring it up otherwise.
+      this.#promise.reject(error);
+      return;
+    }
     const tail = this.#previous.length === 0 ? this.#last : Buffer.concat([this.#previous, this.#last]);
     const { record } = this.#relayed;
     if (this.#stream && record.status < 400) record.error = findStreamFault(tail);
@@ -138,10 +152,12 @@ class RelayListener implements AnswerBodyListener {
   #settle(result: RelayResult): void {
     if (this.#stuck !== null) clearTimeout(this.#stuck);
     this.#stuck = null;
-    this.#resolve(result);
+    this.#promise.resolve(result);
   }
 }
 
+/** What the Go router makes of an answer without a type, unless it is binary. Bun would call it application/octet-stream. */
+const UNNAMED_TYPE: HeaderList = [["content-type", "text/plain; charset=utf-8"]];
 const EMPTY = new Uint8Array(0);
 
 /** An instance cannot speak in the router's name. */

@@ -29,6 +29,18 @@ export function respondError(
   client.end();
 }
 
+/** Sends the client to the path without its last slash, as the Go router does. */
+export function redirect(client: Downstream, path: string): void {
+  const target = client.query === "" ? path : `${path}?${client.query}`;
+  const isGet = client.method === "GET";
+  client.head(isGet ? 301 : 307, [["location", target], ...(isGet ? [HTML_TYPE] : [])]);
+  // The path is one of ours: nothing in it needs escaping. The query is left out.
+  if (isGet) client.write(Buffer.from(`<a href="${path}">Moved Permanently</a>.\n\n`));
+  client.end();
+}
+
+const HTML_TYPE: [string, string] = ["content-type", "text/html; charset=utf-8"];
+
 /** What follows on the connection is no request. */
 const LEAVES_BODY_UNREAD: ReadonlySet<ErrorCode> = new Set([
   "invalid_request",

@@ -7,7 +7,9 @@ export type Route =
   /** Answered by the worker thread itself. */
   | { readonly kind: "models" | "health" | "ready"; readonly path: string }
   /** Answered by the main thread. */
-  | { readonly kind: "control"; readonly path: string };
+  | { readonly kind: "control"; readonly path: string }
+  /** A known path with a slash too many: the client is sent to `path`. */
+  | { readonly kind: "redirect"; readonly path: string };
 
 interface Entry {
   readonly method: "GET" | "POST";
@@ -33,20 +35,36 @@ const BY_PATH: ReadonlyMap<string, Entry> = new Map(ROUTES.map((entry) => [entry
 /** Label value for requests to unknown paths: labels come from closed sets only. */
 export const OTHER_ENDPOINT = "other";
 
-export function endpointLabel(path: string): string {
-  return BY_PATH.has(path) ? path : OTHER_ENDPOINT;
+export function isKnownPath(path: string): boolean {
+  return BY_PATH.has(path);
 }
 
-/** Throws RouterError `unknown_path` or `method_not_allowed`. */
-export function findRoute(method: string, path: string): Route {
+export function endpointLabel(path: string): string {
+  return isKnownPath(path) ? path : OTHER_ENDPOINT;
+}
+
+/** Throws RouterError `unknown_path` or `method_not_allowed`. Escapes are decoded before paths are compared, as in the Go router. */
+export function findRoute(method: string, rawPath: string): Route {
+  const path = rawPath.includes("%") ? decoded(rawPath) : rawPath;
   const entry = BY_PATH.get(path);
   if (entry?.method === method) return entry.route;
   // Never served by a proxy of this kind: a tunnel, and an echo of what the client's own proxies added (faults.md A37, A38).
   if (method === "CONNECT" || method === "TRACE") throw new RouterError("method_not_allowed", method);
+  if (path.endsWith("/") && BY_PATH.get(path.slice(0, -1))?.method === method) {
+    return { kind: "redirect", path: path.slice(0, -1) };
+  }
   if (entry === undefined) throw new RouterError("unknown_path");
   // The Go router knows no 405; on its own paths its answer is kept, on OpenAI's the client learns what is wanted.
   if (!path.startsWith("/v1/")) throw new RouterError("unknown_path");
   throw new RouterError("method_not_allowed", `${method} on ${path}, want ${entry.method}`);
+}
+
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path; // Broken escapes name no path of ours.
+  }
 }
 
 /** The method that a known path wants: the Allow field of a 405. */

@@ -31,10 +31,19 @@ export interface EngineFigures {
   readonly kvUsage: number;
 }
 
+/** What an instance's `/metrics` said; `epoch` is that of the process that was asked. */
+export interface EngineReport {
+  readonly id: InstanceId;
+  readonly epoch: number;
+  readonly figures: EngineFigures;
+}
+
 export type RegistryCommand =
   | { readonly kind: "register"; readonly admitted: Admitted; readonly door: Door }
   /** Keeps a lease. `figures` null: nothing new is known of the load. */
   | { readonly kind: "beat"; readonly at: LeaseRef; readonly figures: EngineFigures | null }
+  /** Gathered by metrics-scraper.ts. */
+  | { readonly kind: "report"; readonly reports: readonly EngineReport[] }
   | { readonly kind: "drain"; readonly id: InstanceId }
   | { readonly kind: "resume"; readonly id: InstanceId }
   /** The instance says goodbye. */

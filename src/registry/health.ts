@@ -110,12 +110,12 @@ export async function probeOverHttp(url: string, timeoutMs: number): Promise<str
       signal: AbortSignal.timeout(timeoutMs),
     });
   } catch (error) {
-    return `failed to send request to ${url} with error: Get "${url}": ${textOf(error)}`;
+    return `failed to send request to ${url} with error: Get "${url}": ${fetchProblem(error)}`;
   }
   try {
     await drain(response);
   } catch (error) {
-    return `failed to read response body: ${textOf(error)}`;
+    return `failed to read response body: ${fetchProblem(error)}`;
   }
   return response.status === 200 ? null : "";
 }
@@ -128,7 +128,8 @@ async function drain(response: Response): Promise<void> {
   }
 }
 
-function textOf(error: unknown): string {
+/** In the words of the Go router where it has some. */
+export function fetchProblem(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error.name === "TimeoutError") return "context deadline exceeded";
   const code: unknown = "code" in error ? error.code : null;

@@ -1,6 +1,6 @@
 /** The JSON body of `POST /register` as a draft, with the type rules and error texts of the Go router. Called by http.ts. */
 import type { Draft } from "./admission.ts";
-import { GoNumber, GoObject, type GoValue, goKind, parseGoJson } from "./go-json.ts";
+import { GoNumber, GoObject, type GoValue, goKind, parseGoJson } from "../lib/go-json.ts";
 
 export type DraftParsed =
   { readonly ok: true; readonly draft: Draft } | { readonly ok: false; readonly problem: string };

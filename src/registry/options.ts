@@ -16,6 +16,14 @@ export const registryOptions = z.object({
   "health-check-endpoint": text()
     .default("/health")
     .describe("Path that is asked for a probe; healthy is status 200 and nothing else."),
+  "metrics-update-interval-secs": z
+    .number()
+    .min(-1)
+    .max(86_400)
+    .default(-1)
+    .describe(
+      "Period in seconds of asking every instance for its `/metrics`, for policies that go by engines' reports. -1: 1 second when such a policy is chosen, else never. 0: never.",
+    ),
   "registration-host": text()
     .default("127.0.0.1")
     .describe("Address of the registration port (msgpack over TCP). Open it to other hosts together with a token.")

@@ -4,7 +4,7 @@
  */
 import type { InstanceId } from "../fleet/instance.ts";
 import { Change } from "./change.ts";
-import type { EngineFigures, LeaseRef, RegistryCommand } from "./commands.ts";
+import type { EngineFigures, EngineReport, LeaseRef, RegistryCommand } from "./commands.ts";
 import { enter } from "./enter.ts";
 import { closeConnection, endLease, expireLeases } from "./leases.ts";
 import { type Answer, type Applied, type Entry, isListed, type RegistryState } from "./state.ts";
@@ -22,6 +22,9 @@ export function apply(state: RegistryState, command: RegistryCommand, now: numbe
       break;
     case "beat":
       answer = beat(change, command.at, command.figures);
+      break;
+    case "report":
+      for (const engineReport of command.reports) report(change, engineReport);
       break;
     case "drain":
       answer = setDrained(change, command.id, true);
@@ -55,9 +58,18 @@ function beat(change: Change, at: LeaseRef, figures: EngineFigures | null): Answ
   const entry = change.entries.get(at.id);
   if (entry?.lease?.number !== at.lease) return notRegistered(at.id);
   const lease = { ...entry.lease, expiresAt: change.now + change.rules.leaseMs };
-  const report = figures === null ? entry.report : { figures, at: change.now };
+  const report = figures === null ? entry.report : { figures, at: change.now, scraped: false };
   if (figures !== null && isListed(entry)) change.publishLater();
   return { ok: true, entry: change.put({ ...entry, lease, report }) };
+}
+
+function report(change: Change, { id, epoch, figures }: EngineReport): void {
+  const entry = change.entries.get(id);
+  if (entry?.epoch !== epoch || !isListed(entry)) return;
+  // The first one makes the instance known; what it says later can wait a little.
+  if (entry.report === null) change.publish();
+  else change.publishLater();
+  change.put({ ...entry, report: { figures, at: change.now, scraped: true } });
 }
 
 function setDrained(change: Change, id: InstanceId, drained: boolean): Answer {

@@ -13,6 +13,7 @@ import { type Probe, Prober, probeOverHttp } from "./health.ts";
 import { resolveByDns, resolveHost, type ResolveName } from "./host-names.ts";
 import { HttpDoor } from "./http.ts";
 import type { RegistryLog } from "./log.ts";
+import { MetricsScraper, type Scrape, scrapeOverHttp, scrapeTargets } from "./metrics-scraper.ts";
 import type { RegistryOptions } from "./options.ts";
 import { Publisher } from "./publisher.ts";
 import { RateLimit } from "./rate-limit.ts";
@@ -30,10 +31,13 @@ export interface RegistrySurroundings {
   /** Port that clients use; decides the automatic registration port, and nobody may register it. */
   readonly routerPort: number;
   readonly log: RegistryLog;
-  /** For tests: monotonic milliseconds, timers, the probe, the look-up of names. */
+  /** A policy goes by what engines report. */
+  readonly reportsWanted?: boolean;
+  /** For tests: monotonic milliseconds, timers, the probe, the page of metrics, the look-up of names. */
   readonly now?: () => number;
   readonly timers?: Timers;
   readonly probe?: Probe;
+  readonly scrape?: Scrape;
   readonly resolve?: ResolveName;
 }
 
@@ -42,7 +46,7 @@ export interface RegistryService {
   start(): Promise<void>;
   stop(): Promise<void>;
   /** Options that are looked at anew for each probe, rule and admission; those that a restart wants are left alone. */
-  configure(options: RegistryOptions): void;
+  configure(options: RegistryOptions, reportsWanted: boolean): void;
   /** What is wrong with register.yaml, each with its place; empty when `reload` would take all of it. */
   checkRegisterFile(): Promise<readonly string[]>;
   /** Reads register.yaml again. */
@@ -63,6 +67,8 @@ export interface RegistryService {
 
 const TICK_MS = 250;
 const ASLEEP_MS = 2000;
+/** How often it is looked whether a reload has switched scraping on. */
+const IDLE_SCRAPE_MS = 1000;
 /** Looks at one instance for the sake of failed requests, of which there may be thousands. */
 const OBSERVE_RATE = { burst: 1, perSecond: 2 };
 
@@ -78,6 +84,7 @@ class Service implements RegistryService {
   readonly #now: () => number;
   readonly #timers: Timers;
   readonly #prober: Prober;
+  readonly #scraper: MetricsScraper;
   readonly #publisher: Publisher;
   readonly #http: HttpDoor;
   readonly #static: StaticFleet;
@@ -94,12 +101,19 @@ class Service implements RegistryService {
     this.#log = surroundings.log;
     this.#now = surroundings.now ?? (() => performance.now());
     this.#timers = surroundings.timers ?? REAL_TIMERS;
-    this.#settings = settingsOf(options);
+    this.#settings = settingsOf(options, surroundings.reportsWanted ?? false);
     this.#state = emptyState(this.#settings.rules);
     const interfaces = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
     this.#ownAddresses = new Set(interfaces.map((item) => item.address));
     const { probePath, probeTimeoutMs } = this.#settings;
     this.#prober = new Prober(surroundings.probe ?? probeOverHttp, probePath, probeTimeoutMs);
+    this.#scraper = new MetricsScraper({
+      scrape: surroundings.scrape ?? scrapeOverHttp,
+      timeoutMs: () => this.#settings.scrapeTimeoutMs,
+      timers: this.#timers,
+      log: this.#log,
+      report: (reports) => this.#apply({ kind: "report", reports }),
+    });
     this.#publisher = new Publisher(() => this.snapshot(), this.#now, this.#timers);
     const doorDeps = {
       apply: (command: RegistryCommand) => this.#apply(command),
@@ -139,11 +153,16 @@ class Service implements RegistryService {
       () => this.#settings.probeIntervalMs,
       () => this.#probeAll(),
     );
+    this.#every(
+      () => this.#settings.scrapeIntervalMs ?? IDLE_SCRAPE_MS,
+      () => this.#scrape("all"),
+    );
   }
 
   async stop(): Promise<void> {
     for (const stopClock of this.#stopClocks) stopClock();
     this.#prober.stop();
+    this.#scraper.stop();
     this.#tcp?.stop();
     this.#tcp = null;
     this.#publisher.stop();
@@ -151,8 +170,8 @@ class Service implements RegistryService {
     await this.#static.stop();
   }
 
-  configure(options: RegistryOptions): void {
-    this.#settings = settingsOf(options);
+  configure(options: RegistryOptions, reportsWanted: boolean): void {
+    this.#settings = settingsOf(options, reportsWanted);
     this.#state = { ...this.#state, rules: this.#settings.rules };
     this.#prober.configure(this.#settings.probePath, this.#settings.probeTimeoutMs);
   }
@@ -204,7 +223,7 @@ class Service implements RegistryService {
     switch (effect.kind) {
       case "publish":
         this.#publisher.changed(effect.urgent);
-        if (effect.urgent) this.#static.changed();
+        if (effect.urgent) this.#fleetChanged();
         return;
       case "probe":
         this.#requestProbe(effect.id, effect.again);
@@ -218,6 +237,19 @@ class Service implements RegistryService {
       case "log":
         this.#log[effect.level](effect.message);
     }
+  }
+
+  #fleetChanged(): void {
+    this.#static.changed();
+    this.#scraper.retain(this.#state.entries);
+    // A new instance is asked at once, lest it pass for idle until the next round.
+    this.#scrape("new");
+  }
+
+  #scrape(which: "new" | "all"): void {
+    if (this.#settings.scrapeIntervalMs === null) return;
+    const targets = scrapeTargets(this.#state.entries.values(), this.#now());
+    this.#scraper.ask(which === "all" ? targets : targets.filter(({ report }) => report === null));
   }
 
   #probeAll(): void {

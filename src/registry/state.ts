@@ -40,7 +40,8 @@ export interface Entry {
   /** Null as long as it has never been ready. */
   readonly readyAt: number | null;
   readonly goneAt: number | null;
-  readonly report: { readonly figures: EngineFigures; readonly at: number } | null;
+  /** `scraped`: asked for; otherwise the instance told it on its own. */
+  readonly report: { readonly figures: EngineFigures; readonly at: number; readonly scraped: boolean } | null;
 }
 
 export interface RegistryRules {

@@ -1,5 +1,6 @@
 /** What the proxy and the scheduler say to each other: a request's shape, the choice made for it, and how it ended. */
 import type { Instance, InstanceId, Role } from "../fleet/instance.ts";
+import type { CacheChoice } from "./cache-choice.ts";
 
 /** All that a policy may know of a request. */
 export interface SchedulingRequest {
@@ -10,8 +11,12 @@ export interface SchedulingRequest {
   readonly promptTokens: number;
   readonly stream: boolean;
   readonly sessionId: string | null;
-  /** Chained hashes of the prompt's full blocks (prefix-hashes.ts). Absent where the role's policy does not read prefixes. */
+  /** Prompt length as policies that read tokens count it: twice its code points. Absent where none reads it; then the estimate counts. */
+  readonly countedTokens?: number;
+  /** Chained hashes of the prompt's full blocks (prefix-hashes.ts). Absent where no policy reads prefixes, or the prompt is empty. */
   readonly prefixHashes?: readonly number[];
+  /** Told why a cache-aware policy chose as it did. Absent where nobody wants to know. */
+  readonly explain?: (choice: CacheChoice) => void;
 }
 
 /** How a request ended, seen from the instance. `settle` is told exactly once. */
@@ -34,6 +39,10 @@ export interface TokenUsage {
 /** One request counted on one instance. */
 export interface Assignment {
   readonly instance: Instance;
+  /** Requests in flight on the instance now, by all dispatchers; for the log. */
+  readonly requestCount: number;
+  /** Prompt tokens of these requests. */
+  readonly promptTokens: number;
   /** The first streamed token came back: pending prefill tokens drop out of the load. At most once has an effect. */
   firstToken(now: number): void;
   /** Gives the count back. A second call is a programming error and throws. */
@@ -52,7 +61,11 @@ export type Refusal =
 export type AssignResult =
   { readonly ok: true; readonly assignment: Assignment } | { readonly ok: false; readonly refusal: Refusal };
 
+/** What a role's policy reads of the prompt: nothing, its length in `countedTokens`, or that and its `prefixHashes`. */
+export type PromptUse = "nothing" | "tokens" | "prefixes";
+
 /** The scheduler as the proxy sees it. */
 export interface Dispatcher {
+  promptUse(role: Role): PromptUse;
   assign(request: SchedulingRequest, excluded: ReadonlySet<InstanceId>, now: number): AssignResult;
 }

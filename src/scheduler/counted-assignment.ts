@@ -21,6 +21,14 @@ export class CountedAssignment implements Assignment {
     this.#charge = account.charge(request, terms.now);
   }
 
+  get requestCount(): number {
+    return this.#account.requestCount;
+  }
+
+  get promptTokens(): number {
+    return this.#account.promptTokens;
+  }
+
   firstToken(now: number): void {
     const wasPending = this.#account.prefilled(this.#charge);
     // What is not streamed shows its first token with its last: that teaches nothing of prefill.

@@ -131,7 +131,8 @@ export class LoadAccount implements Candidate {
     const { learning } = this;
     // A decode instance gets its prompt computed.
     const estimate = request.role === "decode" ? 0 : learning.promptTokens(request.promptTokens);
-    const promptTokens = quantize(estimate);
+    // A count is told by the client's text alone: what answers teach of the tokenizer must not move it.
+    const promptTokens = request.role === "decode" ? 0 : (request.countedTokens ?? quantize(estimate));
     const uncachedTokens = quantize(learning.uncachedTokens(estimate));
     const prefillTokens = this.#pending.at(now) + this.#peers.pendingPrefillTokens + uncachedTokens;
     const expiresAt = request.stream ? Infinity : now + learning.prefillMs(prefillTokens);

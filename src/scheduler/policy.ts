@@ -2,9 +2,9 @@
  * The contract of a policy: which of these candidates? A policy is a signal (how loaded is one, signals.ts) times a selector
  * (whom to choose, selectors.ts). Each is one file in policies/, listed in policies/index.ts. The scheduler calls `pick`.
  */
-import type { Instance, InstanceId } from "../fleet/instance.ts";
+import type { Instance, InstanceId, Role } from "../fleet/instance.ts";
 import type { Random } from "../lib/random.ts";
-import type { SchedulingRequest } from "./assignment.ts";
+import type { PromptUse, SchedulingRequest } from "./assignment.ts";
 
 /** What a policy may read of an instance. Counts are those of all dispatchers: own ones now, others' by their last digest. */
 export interface Candidate {
@@ -25,6 +25,8 @@ export interface Policy {
    * fewer candidates, when the first pick turned out to be excluded or full.
    */
   pick<C extends Candidate>(candidates: readonly C[], request: SchedulingRequest, now: number): C;
+  /** The request goes where the last pick said. For policies that learn from what they chose. */
+  confirm?(now: number): void;
 }
 
 /** The dispatchers that share the fleet, as seen by one of them. */
@@ -54,11 +56,17 @@ export interface Prefixes {
   record(id: InstanceId, hashes: readonly number[], now: number): void;
 }
 
+/** Whether sessions stay on their instances. It influences no choice. */
+export interface Sessions {
+  note(role: Role, sessionId: string, chosen: InstanceId): void;
+}
+
 export interface PolicyContext {
   readonly random: Random;
   readonly settings: PolicySettings;
   readonly dispatchers: DispatcherView;
   readonly prefixes: Prefixes;
+  readonly sessions: Sessions;
 }
 
 /** A row of the table of policies. */
@@ -66,7 +74,9 @@ export interface PolicyDefinition {
   readonly name: string;
   /** One sentence for the docs and the help. */
   readonly summary: string;
-  /** It wants `prefixHashes` with the requests, which cost the proxy a pass over the prompt. */
-  readonly readsPrefixes?: boolean;
+  /** What it wants to know of the prompt, which costs the proxy a parse of the whole body. Absent: nothing. */
+  readonly readsPrompt?: Exclude<PromptUse, "nothing">;
+  /** It goes by what the engines report, so that their metrics have to be gathered. */
+  readonly readsReports?: boolean;
   readonly create: (context: PolicyContext) => Policy;
 }

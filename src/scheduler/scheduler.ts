@@ -8,7 +8,7 @@ import type { InstanceId, Role } from "../fleet/instance.ts";
 import { ROLES } from "../fleet/instance.ts";
 import type { FleetMember, FleetSnapshot } from "../fleet/snapshot.ts";
 import type { Random } from "../lib/random.ts";
-import type { AssignResult, Dispatcher, Refusal, SchedulingRequest } from "./assignment.ts";
+import type { AssignResult, Dispatcher, PromptUse, Refusal, SchedulingRequest } from "./assignment.ts";
 import { CountedAssignment } from "./counted-assignment.ts";
 import { ModelLearning } from "./learning.ts";
 import type { RoleLoad } from "./load.ts";
@@ -21,6 +21,7 @@ import type { DispatcherView, Policy, PolicyContext } from "./policy.ts";
 import type { Pool } from "./pools.ts";
 import { Pools } from "./pools.ts";
 import { PrefixIndex } from "./prefix-index.ts";
+import { SessionStats } from "./session-stats.ts";
 
 /** Bounds the memory of the prefix index to some 20 MB. */
 const MAX_PREFIX_BLOCKS = 200_000;
@@ -48,6 +49,7 @@ export class Scheduler implements Dispatcher {
   #policies: Readonly<Record<Role, Policy>>;
   readonly #peers = new Peers();
   readonly #prefixes: PrefixIndex;
+  readonly #sessions = new SessionStats();
   readonly #dispatchers: DispatcherView & { index: number; count: number };
   readonly #accounts = new Map<InstanceId, LoadAccount>();
   readonly #learning = new Map<string | null, ModelLearning>();
@@ -85,6 +87,7 @@ export class Scheduler implements Dispatcher {
     this.#dispatchers.index = index;
     this.#dispatchers.count = Math.max(1, count);
     this.#prefixes.isShared = count > 1;
+    this.#sessions.isShared = count > 1;
   }
 
   /** Takes over the fleet. Requests under way stay counted, also on instances that left; a new epoch starts from nothing. */
@@ -111,6 +114,7 @@ export class Scheduler implements Dispatcher {
     if (digest.dispatcher === this.#name) return;
     this.#peers.receive(digest, now);
     for (const insert of digest.prefixes ?? []) this.#prefixes.receive(insert, now);
+    for (const move of digest.sessions ?? []) this.#sessions.receive(move);
   }
 
   /** Another dispatcher ended, and its requests with it. */
@@ -133,14 +137,27 @@ export class Scheduler implements Dispatcher {
       if (load !== null && (!full || load.inFlight > 0)) loads.push(load);
     }
     const prefixes = this.#prefixes.takeUntold();
-    if (loads.length === 0 && prefixes.length === 0 && !full) return null;
-    const digest: LoadDigest = { dispatcher: this.#name, sequence: ++this.#sequence, full, loads };
-    return prefixes.length === 0 ? digest : { ...digest, prefixes };
+    const sessions = this.#sessions.takeUntold();
+    if (loads.length === 0 && prefixes.length === 0 && sessions.length === 0 && !full) return null;
+    return {
+      dispatcher: this.#name,
+      sequence: ++this.#sequence,
+      full,
+      loads,
+      ...(prefixes.length > 0 && { prefixes }),
+      ...(sessions.length > 0 && { sessions }),
+    };
   }
 
-  /** Whether requests of the role want `prefixHashes`. */
-  readsPrefixes(role: Role): boolean {
-    return findPolicy(policyName(this.#options, role)).readsPrefixes === true;
+  promptUse(role: Role): PromptUse {
+    const use = findPolicy(policyName(this.#options, role)).readsPrompt ?? "nothing";
+    // A decode instance counts no prompt tokens, so a policy that goes by them alone goes by requests there.
+    return role === "decode" && use === "tokens" ? "nothing" : use;
+  }
+
+  /** How sessions kept to their instances, since the start. */
+  get sessionCounts(): { readonly hits: number; readonly requests: number } {
+    return this.#sessions;
   }
 
   assign(request: SchedulingRequest, excluded: ReadonlySet<InstanceId>, now: number): AssignResult {
@@ -156,6 +173,7 @@ export class Scheduler implements Dispatcher {
       if (usable.length === 0) return refuse(whyNone(pool, excluded));
       account = policy.pick(usable, request, now);
     }
+    policy.confirm?.(now);
     const terms = { failurePenalty: this.#options["failure-penalty"], now };
     return { ok: true, assignment: new CountedAssignment(account, request, terms) };
   }
@@ -175,6 +193,7 @@ export class Scheduler implements Dispatcher {
       settings: this.#options,
       dispatchers: this.#dispatchers,
       prefixes: this.#prefixes,
+      sessions: this.#sessions,
     };
     const create = (role: Role): Policy => findPolicy(policyName(this.#options, role)).create(context);
     return { mixed: create("mixed"), prefill: create("prefill"), decode: create("decode") };

@@ -41,7 +41,7 @@ export class UpstreamClient implements ExchangeHost {
   /** Idle connections are kept: to a fleet that did not change nothing has to be opened anew. */
   configure(options: UpstreamClientOptions): void {
     this.#options = options;
-    for (const pool of this.#pools.values()) pool.maxIdle = options.maxIdleConnections;
+    for (const pool of this.#pools.values()) pool.maxIdle = maxIdleOf(options);
   }
 
   send(request: UpstreamRequest, listener: AnswerListener): Exchange {
@@ -100,8 +100,7 @@ export class UpstreamClient implements ExchangeHost {
   pool(origin: Origin): ConnectionPool {
     const known = this.#pools.get(origin.url);
     if (known !== undefined) return known;
-    const { keepAliveMs, maxIdleConnections } = this.#options;
-    const pool = new ConnectionPool(keepAliveMs === 0 ? 0 : maxIdleConnections);
+    const pool = new ConnectionPool(maxIdleOf(this.#options));
     this.#pools.set(origin.url, pool);
     return pool;
   }
@@ -113,4 +112,9 @@ export class UpstreamClient implements ExchangeHost {
   connected(): void {
     this.#opened++;
   }
+}
+
+/** Without a keep-alive time none is kept at all, not even until the next sweep. */
+function maxIdleOf({ keepAliveMs, maxIdleConnections }: UpstreamClientOptions): number {
+  return keepAliveMs === 0 ? 0 : maxIdleConnections;
 }

@@ -147,11 +147,21 @@ const HANDLERS = {
     socket.data?.closed("closed");
   },
   error(socket: Socket<Connection>, error: Error): void {
+    // Bun brings here what our own callbacks throw, too. That must be seen, and not be laid to the instance alone.
+    if (!isSystemError(error)) queueMicrotask(() => reraise(error));
     socket.data?.closed(errorCode(error));
   },
   // Without this handler a refused connection is logged as an unhandled error.
   connectError(): void {},
 };
+
+function isSystemError(error: Error): boolean {
+  return "code" in error && typeof error.code === "string" && /^E[A-Z0-9]+$/.test(error.code);
+}
+
+function reraise(error: Error): never {
+  throw error;
+}
 
 /** `ECONNREFUSED` and the like: never the message, which holds the address. */
 export function errorCode(error: unknown): string {

@@ -44,6 +44,7 @@ async function answer(client: Downstream, route: Route, sources: LocalSources): 
       const { method, path, query, peer } = client;
       return sources.control({ method, path, query, peer, body });
     }
+    case "redirect":
     case "inference":
       throw new RouterError("internal", `${route.path} needs an instance`);
   }

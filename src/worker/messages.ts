@@ -24,6 +24,8 @@ export interface WorkerSettings extends LiveOptions {
   /** Several threads listen on the port. */
   readonly reusePort: boolean;
   readonly seed: number;
+  /** Of the hashes of prompt prefixes, which the threads tell each other. */
+  readonly prefixSeed: number;
   readonly splitwise: boolean;
 }
 

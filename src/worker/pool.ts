@@ -21,7 +21,7 @@ export interface PoolEvents {
 }
 
 /** What all threads start with; the rest is each one's own. */
-export type PoolSettings = Omit<WorkerSettings, "name" | "seed" | "reusePort" | "port"> & {
+export type PoolSettings = Omit<WorkerSettings, "name" | "seed" | "prefixSeed" | "reusePort" | "port"> & {
   readonly port: number;
   readonly workers: number;
   readonly seed: number;
@@ -125,7 +125,8 @@ export class WorkerPool {
   /** Hands changed options to all threads; resolves when every one has them. Requests under way keep what they began with. */
   async configure(options: LiveOptions): Promise<void> {
     this.#settings = { ...this.#settings, ...options };
-    await Promise.all(this.#threads.map((thread) => thread.configure(options)));
+    // One that ended is started with the new ones.
+    await Promise.all(this.#living.map((thread) => thread.configure(options)));
   }
 
   async figures(): Promise<PoolFigures> {
@@ -183,6 +184,7 @@ export class WorkerPool {
       reusePort: workers > 1,
       name: thread.name,
       seed: seed + generation,
+      prefixSeed: seed,
     };
     thread.send({ kind: "start", settings });
     thread.send({ kind: "snapshot", snapshot: this.#snapshot });

@@ -1,5 +1,7 @@
 /** Counts what the requests of a thread leave behind and writes their access lines. The thread's timers pass both on to the main thread. */
 import { accessLine } from "../log/access-line.ts";
+import { logLine } from "../log/line.ts";
+import { RequestLines, tagText } from "../log/request-lines.ts";
 import type { LogOptions } from "../log/options.ts";
 import { METRICS, type MetricDefinition } from "../metrics/catalog.ts";
 import { Histogram } from "../metrics/histogram.ts";
@@ -18,6 +20,12 @@ export interface RecorderOptions {
   readonly onCrash: (message: string) => void;
   /** A request failed on the instance. */
   readonly onFailure: (instance: InstanceId) => void;
+}
+
+/** Figures that the HTTP client and the scheduler keep. */
+export interface CountedElsewhere {
+  readonly connectionsOpened: number;
+  readonly sessions: { readonly hits: number; readonly requests: number };
 }
 
 export class ThreadRecorder implements Recorder {
@@ -57,18 +65,27 @@ export class ThreadRecorder implements Recorder {
   }
 
   finish(record: RequestRecord, now: number): void {
-    const endpoint = endpointLabel(record.path);
+    const endpoint = endpointLabel(record.endpoint);
     const status = String(record.status);
     this.#count(METRICS.httpRequests, [endpoint, methodLabel(record.method), status]);
     if (record.error !== null) this.#count(METRICS.requestErrors, [record.error]);
-    if (INFERENCE.has(record.path)) this.#finishInference(record, status, now);
+    if (INFERENCE.has(record.endpoint)) this.#finishInference(record, status, now);
     const { access, level } = this.#log;
     if (access && (level === "debug" || level === "info")) this.#writeLine(record, now);
   }
 
-  /** The figures since the start of the thread. `connectionsOpened` is counted by the HTTP client. */
-  metrics(connectionsOpened: number): MetricData {
+  /** A line beside the access lines. */
+  log(level: "info" | "warn", message: string): void {
+    const { format, level: lowest } = this.#log;
+    const isWanted = level === "warn" ? lowest !== "error" : lowest === "info" || lowest === "debug";
+    if (isWanted) this.#addLine(logLine(format, level, message));
+  }
+
+  /** The figures since the start of the thread. */
+  metrics({ connectionsOpened, sessions }: CountedElsewhere): MetricData {
     this.#counters.set(METRICS.connectionsOpened.name, connectionsOpened);
+    this.#counters.set(METRICS.cacheHits.name, sessions.hits);
+    this.#counters.set(METRICS.cacheRequests.name, sessions.requests);
     return {
       counters: new Map(this.#counters),
       histograms: new Map([
@@ -80,7 +97,20 @@ export class ThreadRecorder implements Recorder {
     };
   }
 
-  /** Access lines since the last call; empty when there are none. */
+  /** Takes the lines of one request. Null: the options of the log want none. */
+  requestLines(): RequestLines | null {
+    const { format, level } = this.#log;
+    if (format !== "go" || !this.#log["request-lines"]) return null;
+    const info = level === "debug" || level === "info";
+    return new RequestLines({ add: (line) => this.#addLine(line), info, nowMs: Date.now });
+  }
+
+  #addLine(line: string): void {
+    if (this.#lines.length <= MAX_LINES_BYTES) this.#lines += line;
+    else this.#count(METRICS.logDropped, []);
+  }
+
+  /** Lines since the last call; empty when there are none. */
   takeLines(): string {
     const lines = this.#lines;
     this.#lines = "";
@@ -109,26 +139,26 @@ export class ThreadRecorder implements Recorder {
   }
 
   #writeLine(record: RequestRecord, now: number): void {
-    if (this.#lines.length > MAX_LINES_BYTES) {
-      this.#count(METRICS.logDropped, []);
-      return;
-    }
-    this.#lines += accessLine(this.#log.format, {
-      method: record.method,
-      target: record.query === "" ? record.path : `${record.path}?${record.query}`,
-      status: record.status,
-      durationMs: now - record.startedAt,
-      clientIp: record.peer,
-      fields: {
-        instance: record.instance?.id,
-        attempts: record.attempts,
-        stream: record.stream,
-        ttftMs: record.firstByteAt > 0 ? record.firstByteAt - record.startedAt : undefined,
-        requestBytes: record.requestBytes,
-        responseBytes: record.responseBytes,
-        error: record.error ?? undefined,
-      },
-    });
+    this.#addLine(
+      accessLine(this.#log.format, {
+        method: record.method,
+        target: record.query === "" ? record.path : `${record.path}?${record.query}`,
+        status: record.status,
+        durationMs: now - record.startedAt,
+        clientIp: record.clientIp,
+        tags: record.tags === null ? "" : tagText(record.tags),
+        fields: {
+          instance: record.instance?.id,
+          attempts: record.attempts,
+          stream: record.stream,
+          ttftMs: record.firstByteAt > 0 ? record.firstByteAt - record.startedAt : undefined,
+          requestBytes: record.requestBytes,
+          responseBytes: record.responseBytes,
+          error: record.error ?? undefined,
+          ...record.tags,
+        },
+      }),
+    );
   }
 
   #count(metric: MetricDefinition, labels: readonly string[]): void {

@@ -14,6 +14,7 @@ import { Departures } from "./departures.ts";
 import type { MainLink } from "./main-link.ts";
 import type { LiveOptions, ToWorker, WorkerSettings } from "./messages.ts";
 import { ModelList } from "./models.ts";
+import { PromptParts } from "./prompt-parts.ts";
 import { ThreadRecorder } from "./recorder.ts";
 import { IDLE_CONNECTION_SECS, ServeDownstream } from "./serve-downstream.ts";
 import { Ticker } from "./ticker.ts";
@@ -25,6 +26,7 @@ export class WorkerService {
   readonly #scheduler: Scheduler;
   readonly #upstream: UpstreamClient;
   readonly #recorder: ThreadRecorder;
+  readonly #prompts: PromptParts;
   #proxy: ProxyContext;
   readonly #ticker: Ticker;
   readonly #departures = new Departures();
@@ -50,6 +52,7 @@ export class WorkerService {
       onCrash: (message) => link.send({ kind: "crashed", message }),
       onFailure: (id) => link.send({ kind: "observed", id }),
     });
+    this.#prompts = new PromptParts(settings.prefixSeed, this.#recorder);
     const sources = {
       snapshot: () => this.#snapshot,
       draining: () => this.#draining,
@@ -57,6 +60,7 @@ export class WorkerService {
       control: link.control.bind(link),
     };
     this.#proxy = {
+      ...this.#prompts.parts(scheduler, log),
       dispatcher: this.#scheduler,
       upstream: this.#upstream,
       recorder: this.#recorder,
@@ -65,6 +69,7 @@ export class WorkerService {
       splitwise: settings.splitwise,
       now,
       random,
+      requestLines: () => this.#recorder.requestLines(),
       answerLocally: (client, route) => answerLocally(client, route, sources),
     };
     this.#ticker = new Ticker({
@@ -122,6 +127,7 @@ export class WorkerService {
   async stop(): Promise<void> {
     this.#ticker.stop();
     this.#upstream.close();
+    this.#prompts.close();
     await this.#server?.stop(true);
   }
 
@@ -177,7 +183,8 @@ export class WorkerService {
     this.#scheduler.configure(scheduler);
     this.#upstream.configure(clientOptions(proxy));
     this.#recorder.configure(log);
-    this.#proxy = { ...this.#proxy, retryBudget: newRetryBudget(proxy), limits: limitsOf(proxy) };
+    const prompts = this.#prompts.parts(scheduler, log);
+    this.#proxy = { ...this.#proxy, ...prompts, retryBudget: newRetryBudget(proxy), limits: limitsOf(proxy) };
   }
 
   async #drain(noticeMs: number): Promise<void> {

@@ -59,7 +59,7 @@ export class Ticker {
     const { recorder, scheduler, upstream, link, now } = this.#parts;
     link.send({
       kind: "metrics",
-      data: recorder.metrics(upstream.connectionsOpened),
+      data: recorder.metrics({ connectionsOpened: upstream.connectionsOpened, sessions: scheduler.sessionCounts }),
       instances: scheduler.inFlight(now()),
     });
   }

@@ -4,19 +4,19 @@ import { maxOverMean, policyResult, reportJson, totalErrors, type DemoReport } f
 import { reportText } from "../../src/demo/report-text.ts";
 
 /** Answers `count` requests on each instance, each after the given wall time. */
-function record(policy: string, answers: Readonly<Record<string, readonly number[]>>, failures = 0) {
+function record(policy: string, answers: Readonly<Record<string, readonly number[]>>, failures = 0, lagMs = 0) {
   const recorder = new Recorder(10, ["a", "b"]);
   recorder.begin(0);
   for (const [instance, times] of Object.entries(answers)) {
     for (const [index, ms] of times.entries()) {
-      const request = recorder.start(index * 10);
+      const request = recorder.start(index * 10, index * 10 + lagMs);
       request.answeredBy(instance);
       request.firstToken(index * 10 + ms);
       request.tokens(ms, 4);
       request.end(index * 10 + 2 * ms, null);
     }
   }
-  for (let i = 0; i < failures; i++) recorder.start(0).end(1, "status 503");
+  for (let i = 0; i < failures; i++) recorder.start(0, 0).end(1, "status 503");
   return policyResult(policy, recorder);
 }
 
@@ -64,6 +64,7 @@ describe("--json", () => {
         ttft_ms: { p50: expect.closeTo(50, 0), p90: expect.closeTo(50, 0), p99: expect.closeTo(50, 0) },
         itl_ms: { p50: expect.closeTo(12.5, 1), p90: expect.closeTo(12.5, 1), p99: expect.closeTo(12.5, 1) },
         tokens_per_second: 100,
+        send_lag_p99_ms: 0,
         max_over_mean: 1,
         instances: [
           { name: "a", requests: 2, share: 0.5, mean_in_flight: 1 },
@@ -106,6 +107,12 @@ describe("the report for people", () => {
 
   test("compares the first policy's p99 with the others'", () => {
     expect(reportText(reportOf(better, worse))).toContain("p2c: p99 time to first token 0.50x of random");
+  });
+
+  test("owns up when the machine could not keep up", () => {
+    expect(reportText(reportOf(better))).not.toContain("busy");
+    const late = reportText(reportOf(better, record("random", { a: [5] }, 0, 300)));
+    expect(late).toContain("this machine was busy: requests left up to 300 ms late");
   });
 
   test("lists why requests failed", () => {

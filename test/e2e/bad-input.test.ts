@@ -1,8 +1,10 @@
 /** Whatever a client sends: a clear error in its own format, nothing forwarded, nothing crashed, and the next request is answered. */
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Fleet } from "../support/fleet.ts";
 import { askRaw, HttpConnection, postJson } from "../support/http-client.ts";
 import { wholeAnswerBytes, type ScriptedInstance } from "../support/scripted-instance.ts";
+
+setDefaultTimeout(30_000);
 
 const CHAT = "/v1/chat/completions";
 const MAX_BODY = 100_000;

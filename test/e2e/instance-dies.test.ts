@@ -1,9 +1,11 @@
 /** An instance that dies costs at most the answers it had begun; whatever can be answered by another one is. */
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { chatJson, expectedAnswer, timeless, type ChatRequest } from "../support/expected-answer.ts";
 import { Fleet } from "../support/fleet.ts";
 import { HttpConnection, postJson } from "../support/http-client.ts";
 import { chunk, STREAM_HEAD, wholeAnswerBytes, type ScriptedInstance } from "../support/scripted-instance.ts";
+
+setDefaultTimeout(30_000);
 
 const CHAT = "/v1/chat/completions";
 

@@ -1,8 +1,10 @@
 /** What operators see of the router from outside is what happened. */
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { METRICS } from "../../src/metrics/catalog.ts";
 import { Fleet } from "../support/fleet.ts";
 import { HttpConnection, postJson } from "../support/http-client.ts";
+
+setDefaultTimeout(30_000);
 
 const CHAT = "/v1/chat/completions";
 const BODY = { messages: [{ role: "user", content: "x" }], max_tokens: 5, ignore_eos: true };

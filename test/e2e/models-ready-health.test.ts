@@ -1,7 +1,9 @@
 /** What load balancers, clients and operators ask the router itself. */
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { Fleet } from "../support/fleet.ts";
 import { wholeAnswerBytes } from "../support/scripted-instance.ts";
+
+setDefaultTimeout(30_000);
 
 test("/ready is 503 without a usable instance and 200 with one; /health is 200 in both cases", async () => {
   await using fleet = await Fleet.start();

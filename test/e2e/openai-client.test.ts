@@ -1,9 +1,11 @@
 /** The official `openai` client works through the router as it does without it. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import OpenAI from "openai";
 import { textBetween, outputKey } from "../../src/mock-engine/output.ts";
 import { renderChat } from "../../src/mock-engine/generation-request.ts";
 import { Fleet } from "../support/fleet.ts";
+
+setDefaultTimeout(30_000);
 
 let fleet: Fleet;
 let client: OpenAI;
@@ -17,6 +19,8 @@ afterAll(() => fleet.stop());
 
 const MESSAGES: { role: "user"; content: string }[] = [{ role: "user", content: "Tell me of the sea" }];
 const TOKENS = 40;
+/** Not OpenAI's, and passed on all the same. */
+const ENGINE_FIELDS = { ignore_eos: true };
 const EXPECTED = textBetween(outputKey(1, renderChat(MESSAGES, null) ?? "", 0), 0, TOKENS);
 
 test("a chat completion is complete, with its usage", async () => {
@@ -24,7 +28,7 @@ test("a chat completion is complete, with its usage", async () => {
     model: "mock-model",
     messages: MESSAGES,
     max_tokens: TOKENS,
-    ...{ ignore_eos: true },
+    ...ENGINE_FIELDS,
   });
   expect(completion.choices[0]?.message.content).toBe(EXPECTED);
   expect(completion.usage?.completion_tokens).toBe(TOKENS);
@@ -37,7 +41,7 @@ test("a chat completion streams token by token", async () => {
     max_tokens: TOKENS,
     stream: true,
     stream_options: { include_usage: true },
-    ...{ ignore_eos: true },
+    ...ENGINE_FIELDS,
   });
   const deltas: string[] = [];
   let completionTokens = 0;
@@ -57,7 +61,7 @@ test("a text completion streams", async () => {
     prompt: "Once",
     max_tokens: 8,
     stream: true,
-    ...{ ignore_eos: true },
+    ...ENGINE_FIELDS,
   });
   let text = "";
   for await (const { choices } of stream) text += choices[0]?.text ?? "";
@@ -70,7 +74,7 @@ test("a stream that is abandoned ends on the engine", async () => {
     messages: MESSAGES,
     max_tokens: 20_000,
     stream: true,
-    ...{ ignore_eos: true },
+    ...ENGINE_FIELDS,
   });
   for await (const _ of stream) break;
   await fleet.idle();

@@ -1,5 +1,5 @@
 /** What goes through the router comes out as it went in, both ways. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { chatJson, expectedAnswer, timeless, type ChatRequest } from "../support/expected-answer.ts";
 import { Fleet } from "../support/fleet.ts";
 import { HttpConnection, postJson, type HttpAnswer } from "../support/http-client.ts";
@@ -10,6 +10,9 @@ import {
   type Script,
   type ScriptedRequest,
 } from "../support/scripted-instance.ts";
+
+setDefaultTimeout(30_000);
+import { until } from "../support/until.ts";
 
 const CHAT = "/v1/chat/completions";
 
@@ -122,6 +125,37 @@ test.each([
   const answer = await scripted.chat({});
   expect(answer).toMatchObject({ status: 200, complete: true });
   expect(answer.body.equals(body)).toBe(true);
+});
+
+test.each([
+  ["a stream", "content-type: text/event-stream\r\n"],
+  ["a long answer", ""],
+])("a client that does not read %s stops the instance, and gets every byte when it does", async (_, field) => {
+  const part = chunk(randomBytes(100_000, 2));
+  const parts = 600;
+  let sent = 0;
+  script = async ({ socket }) => {
+    socket.write(`HTTP/1.1 200 OK\r\n${field}transfer-encoding: chunked\r\n\r\n`);
+    for (; sent < parts; sent++) await writeAll(socket, part);
+    socket.write(chunk(""));
+  };
+  using connection = await HttpConnection.connect(scripted.port);
+  const { promise: begun, resolve } = Promise.withResolvers<void>();
+  const answer = connection.ask(postJson(CHAT, {}), () => resolve());
+  await begun;
+  connection.pause();
+  let before = -1;
+  const stands = async (): Promise<boolean> => {
+    const still = sent === before;
+    before = sent;
+    if (!still) await Bun.sleep(200);
+    return still;
+  };
+  await until(stands, "the instance is held back", 10_000);
+  expect(sent).toBeLessThan(parts / 2);
+  connection.resume();
+  const { complete, body } = await answer;
+  expect({ complete, length: body.length }).toEqual({ complete: true, length: parts * 100_000 });
 });
 
 test("an event of a megabyte arrives whole", async () => {

@@ -1,10 +1,12 @@
 /** How the program begins and ends. */
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { chatJson, expectedAnswer, timeless, type ChatRequest } from "../support/expected-answer.ts";
 import { compiledBinary } from "../support/compiled-binary.ts";
 import { Fleet } from "../support/fleet.ts";
 import { HttpConnection, postJson } from "../support/http-client.ts";
 import { Program } from "../support/program.ts";
+
+setDefaultTimeout(30_000);
 
 const CHAT = "/v1/chat/completions";
 

@@ -1,9 +1,11 @@
 /** A worker thread that crashes costs its own requests only, and is back within a second. */
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { chatJson, expectedAnswer, timeless, type ChatRequest } from "../support/expected-answer.ts";
 import { Fleet } from "../support/fleet.ts";
 import { HttpConnection, postJson } from "../support/http-client.ts";
 import { until } from "../support/until.ts";
+
+setDefaultTimeout(30_000);
 
 const CHAT = "/v1/chat/completions";
 const STREAMS = 40;

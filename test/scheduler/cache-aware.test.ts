@@ -196,13 +196,12 @@ describe("cache_aware", () => {
     expect(Math.max(...counts)).toBeLessThan((1.5 * 1000) / 8);
   });
 
-  test("only policies that read prefixes ask for their hashes", () => {
-    const scheduler = schedulerOf({ policy: "p2c", "prefill-policy": "cache_aware", "decode-policy": "request_num" });
-    expect((["mixed", "prefill", "decode"] as const).map((role) => scheduler.readsPrefixes(role))).toEqual([
-      false,
-      true,
-      false,
-    ]);
+  test("only what the role's policy reads of a prompt is asked for, and of a decode instance's no tokens", () => {
+    const roles = ["mixed", "prefill", "decode"] as const;
+    const mixture = schedulerOf({ policy: "p2c", "prefill-policy": "cache_aware", "decode-policy": "request_num" });
+    expect(roles.map((role) => mixture.promptUse(role))).toEqual(["nothing", "prefixes", "nothing"]);
+    const tokens = schedulerOf(byPolicy("process_tokens"));
+    expect(roles.map((role) => tokens.promptUse(role))).toEqual(["tokens", "tokens", "nothing"]);
   });
 });
 

@@ -7,7 +7,7 @@ import type { Assignment } from "../../src/scheduler/assignment.ts";
 import { schedulerOptions } from "../../src/scheduler/options.ts";
 import type { PolicyName } from "../../src/scheduler/policies/index.ts";
 import { POLICIES, POLICY_NAMES } from "../../src/scheduler/policies/index.ts";
-import type { Candidate, DispatcherView, Prefixes } from "../../src/scheduler/policy.ts";
+import type { Candidate, DispatcherView, Prefixes, Sessions } from "../../src/scheduler/policy.ts";
 import { assigned, byPolicy, COMPLETED, fleet, idOf, instance, member, NONE, request, schedulerOf } from "./support.ts";
 
 /**
@@ -60,6 +60,7 @@ class ReadCandidate implements Candidate {
 
 const ALONE: DispatcherView = { index: 0, count: 1, digestAgeMs: () => 0 };
 const NO_PREFIXES: Prefixes = { match: () => new Map(), record: () => {} };
+const NO_SESSIONS: Sessions = { note: () => {} };
 const settings = schedulerOptions.parse({});
 
 describe.each(POLICIES.map((definition) => [definition.name, definition] as const))("%s", (name, definition) => {
@@ -160,7 +161,13 @@ describe.each(POLICIES.map((definition) => [definition.name, definition] as cons
         { length: size },
         (_, number) => new ReadCandidate(number, Math.floor(random() * 40), read),
       );
-      const policy = definition.create({ random, settings, dispatchers: ALONE, prefixes: NO_PREFIXES });
+      const policy = definition.create({
+        random,
+        settings,
+        dispatchers: ALONE,
+        prefixes: NO_PREFIXES,
+        sessions: NO_SESSIONS,
+      });
       const chosen = policy.pick(candidates, request(), 0);
       if (size > 1) expect(read).toContain(chosen.busy);
       expect(chosen.busy).toBeLessThanOrEqual(Math.min(chosen.busy, ...read) + slack);

@@ -1,5 +1,5 @@
 /** The load signal: what is in it, for how long, and what never is. */
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import type { LoadReport } from "../../src/fleet/snapshot.ts";
 import type { Scheduler } from "../../src/scheduler/scheduler.ts";
 import { assigned, byPolicy, COMPLETED, FAILED, fleet, idOf, loadOf, member, schedulerOf } from "./support.ts";
@@ -207,3 +207,29 @@ test("the load of an idle fleet is nothing", () => {
 function report(figures: Partial<LoadReport>): LoadReport {
   return { running: 0, waiting: 0, kvUsage: 0.1, ageMs: 0, ...figures };
 }
+
+describe("counted prompt tokens", () => {
+  const usage = { kind: "completed", usage: { promptTokens: 1000, cachedTokens: 0, completionTokens: 1 } } as const;
+
+  test("are not touched by what answers teach of the tokenizer", () => {
+    const scheduler = schedulerOf(byPolicy("process_tokens"));
+    scheduler.update(fleet(2), 0);
+    // Ten times as many as estimated, again and again.
+    for (let i = 0; i < 200; i++) assigned(scheduler, 0, { promptTokens: 100, countedTokens: 10 }).settle(usage, 0);
+    assigned(scheduler, 0, { promptTokens: 5, countedTokens: 10 });
+    assigned(scheduler, 0, { promptTokens: 5000, countedTokens: 4 });
+    const digest = scheduler.takeDigest(0, true);
+    expect(digest?.loads.map(({ promptTokens }) => promptTokens)).toEqual([10, 4]);
+  });
+
+  test("are none on decode instances, which go by requests", () => {
+    const scheduler = schedulerOf(byPolicy("process_tokens"));
+    const members = [1, 2].map((number) => member(number, { instance: { role: "decode" } }));
+    scheduler.update({ version: 1, members }, 0);
+    const chosen = [80, 2, 2, 2].map(
+      (countedTokens) => assigned(scheduler, 0, { role: "decode", countedTokens }).instance.id,
+    );
+    expect(chosen).toEqual([idOf(1), idOf(2), idOf(1), idOf(2)]);
+    expect(scheduler.takeDigest(0, true)?.loads.map(({ promptTokens }) => promptTokens)).toEqual([0, 0]);
+  });
+});

@@ -63,7 +63,7 @@ export class Fleet implements AsyncDisposable {
     this.#owned.push(() => program.stop());
     const [, port] = await program.says(/listening on http:\/\/127\.0\.0\.1:(\d+)/);
     this.#instances++;
-    await this.usable(this.#instances);
+    await this.#allUsable();
     return { program, port: Number(port), id: `http://127.0.0.1:${port}` };
   }
 
@@ -79,19 +79,23 @@ export class Fleet implements AsyncDisposable {
     const answer = await this.ask(postJson("/register", registration));
     if (answer.status !== 200) throw new Error(`/register answered ${answer.status} ${answer.text}\n${this.log}`);
     this.#instances++;
-    await this.usable(this.#instances);
+    await this.#allUsable();
   }
 
   /** Waits until every worker thread knows that so many instances are usable. */
   async usable(count: number): Promise<void> {
-    const all = async (): Promise<boolean> => {
+    this.#instances = count;
+    await this.#allUsable();
+  }
+
+  async #allUsable(): Promise<void> {
+    const isSo = async (): Promise<boolean> => {
       // Connections are spread over the threads by their ports: several in a row meet all of them.
       const answers = await Promise.all(Array.from({ length: 4 * WORKERS }, () => this.ask({ path: "/ready" })));
       const found = answers.map(({ status, text }) => (status === 200 ? Number(JSON.parse(text).instances) : 0));
-      return found.every((each) => each === count);
+      return found.every((each) => each === this.#instances);
     };
-    await until(all, `${count} usable instances`, 10_000, () => this.log);
-    this.#instances = count;
+    await until(isSo, `${this.#instances} usable instances`, 10_000, () => this.log);
   }
 
   ask(request: HttpRequest): Promise<HttpAnswer> {

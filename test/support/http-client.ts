@@ -69,6 +69,15 @@ export class HttpConnection implements Disposable {
     return this.send(encodeRequest(request), onData);
   }
 
+  /** Takes no more bytes: the sender feels it when the buffers between are full. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
   /** Closes at once, in the middle of whatever there is. */
   leave(): void {
     this.#socket.terminate();
@@ -118,7 +127,7 @@ export function postJson(path: string, value: object): HttpRequest {
   return { path, headers: { "content-type": "application/json" }, body: JSON.stringify(value) };
 }
 
-export function encodeRequest({ method, path, headers = {}, body }: HttpRequest): Buffer {
+function encodeRequest({ method, path, headers = {}, body }: HttpRequest): Buffer {
   const bytes = Buffer.from(body ?? "");
   let head = `${method ?? (body === undefined ? "GET" : "POST")} ${path} HTTP/1.1\r\nhost: router\r\n`;
   for (const [name, value] of Object.entries(headers)) head += `${name}: ${value}\r\n`;

@@ -5,10 +5,12 @@
 import { RouterError } from "../../errors.ts";
 import type { InstanceId } from "../../fleet/instance.ts";
 import type { Assignment, AssignResult, Refusal, SchedulingRequest } from "../../scheduler/assignment.ts";
+import type { RequestLines } from "../../log/request-lines.ts";
 import type { ProxyContext } from "../context.ts";
 import { describe } from "../describe.ts";
 import type { Downstream } from "../downstream.ts";
 import type { RequestRecord } from "../record.ts";
+import { beginLines, countsOf, nameRequest } from "../request-log.ts";
 import { refusalError, upstreamError } from "../router-error.ts";
 import { mayTryAgain } from "../try-again.ts";
 import { attemptPair, type PairFailure } from "./attempt-pair.ts";
@@ -17,16 +19,19 @@ import { requestIdOf } from "./request-id.ts";
 import { spliceFields } from "./splice.ts";
 
 export async function inferByPair(client: Downstream, proxy: ProxyContext, record: RequestRecord): Promise<void> {
-  const { body, scheduling, requestId } = await describe(client, proxy.limits.maxBodyBytes);
+  beginLines(client, proxy, record);
+  const { body, scheduling, requestId, tags, hasPrompt } = await describe(client, proxy);
   record.bodyAt = proxy.now();
+  record.hasPrompt = hasPrompt;
   record.requestBytes = body.length;
   record.stream = scheduling.stream;
   const id = requestIdOf(requestId);
+  nameRequest(record, { ...tags, requestId: id.value });
   proxy.retryBudget.deposit();
   const excluded = new Set<InstanceId>();
   let failed: PairFailure | null = null;
   do {
-    const pair = choosePair(proxy, scheduling, excluded);
+    const pair = choosePair(proxy, { scheduling, excluded, lines: record.lines });
     if (!pair.ok) throw failed === null ? pairRefusal(pair.refusal) : upstreamError(failed.failure);
     const { prefill, decode } = pair;
     const info = `"disaggregate_info":${disaggregateInfo(prefill.instance, decode.instance)}`;
@@ -41,14 +46,28 @@ type PairChoice =
   | { readonly ok: true; readonly prefill: Assignment; readonly decode: Assignment }
   | { readonly ok: false; readonly refusal: Refusal };
 
+interface PairWish {
+  readonly scheduling: SchedulingRequest;
+  readonly excluded: ReadonlySet<InstanceId>;
+  readonly lines: RequestLines | null;
+}
+
 /** Prefill first, then decode, each by its own policy. Without a decode instance the prefill's count is given back. */
-function choosePair(proxy: ProxyContext, scheduling: SchedulingRequest, excluded: ReadonlySet<InstanceId>): PairChoice {
-  const choose = (role: "prefill" | "decode"): AssignResult =>
-    proxy.dispatcher.assign({ ...scheduling, role }, excluded, proxy.now());
+function choosePair(proxy: ProxyContext, { scheduling, excluded, lines }: PairWish): PairChoice {
+  const choose = (role: "prefill" | "decode"): AssignResult => {
+    const result = proxy.dispatcher.assign({ ...scheduling, role }, excluded, proxy.now());
+    if (result.ok) lines?.selected(role, countsOf(result.assignment));
+    return result;
+  };
+  lines?.pairing("before SelectWorker prefill");
   const prefill = choose("prefill");
   if (!prefill.ok) return prefill;
+  lines?.pairing("before SelectWorker decode, after prefill");
   const decode = choose("decode");
-  if (decode.ok) return { ok: true, prefill: prefill.assignment, decode: decode.assignment };
+  if (decode.ok) {
+    lines?.pairing("after SelectWorker decode, before return");
+    return { ok: true, prefill: prefill.assignment, decode: decode.assignment };
+  }
   prefill.assignment.settle({ kind: "abandoned" }, proxy.now());
   return decode;
 }

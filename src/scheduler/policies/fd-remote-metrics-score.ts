@@ -7,6 +7,7 @@ export const fdRemoteMetricsScore = {
   name: "fd_remote_metrics_score",
   summary:
     "The lowest running + waiting × waiting-weight as the engines reported it, moved on by what was sent since; own counts where a report is missing or stale.",
+  readsReports: true,
   create: ({ settings }) => {
     const signal = reportedScore(settings["waiting-weight"]);
     return { pick: (candidates, _request, now) => leastOfAll(candidates, signal, now) };

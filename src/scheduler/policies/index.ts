@@ -34,3 +34,12 @@ export function findPolicy(name: PolicyName): PolicyDefinition {
   if (found === undefined) throw new Error(`no policy named ${name}, wanted one of ${POLICY_NAMES.join(", ")}`);
   return found;
 }
+
+/** Whether a policy that is in use goes by what engines report. */
+export function readsReports(
+  options: { readonly policy: PolicyName; readonly "prefill-policy": PolicyName; readonly "decode-policy": PolicyName },
+  splitwise: boolean,
+): boolean {
+  const used = splitwise ? [options["prefill-policy"], options["decode-policy"]] : [options.policy];
+  return used.some((name) => findPolicy(name).readsReports === true);
+}

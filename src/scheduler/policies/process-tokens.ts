@@ -7,5 +7,6 @@ export const processTokens = {
   name: "process_tokens",
   summary:
     "The instance with the fewest prompt tokens in flight; among equals the fewest requests, then the first in order of URL.",
+  readsPrompt: "tokens",
   create: () => ({ pick: (candidates, _request, now) => leastOfAll(candidates, promptTokens, now) }),
 } as const satisfies PolicyDefinition;

@@ -45,6 +45,7 @@ export class Front {
         port: 0,
         reusePort: false,
         seed: 1,
+        prefixSeed: 1,
         splitwise: false,
         proxy: proxyOptions.parse({ "connect-timeout-secs": 0.3, ...options.proxy }),
         scheduler: schedulerOptions.parse({}),

@@ -148,11 +148,11 @@ export function startEngine(streamMs: number): { readonly port: number; stop: ()
         type: "direct",
         async pull(controller: ReadableStreamDirectController) {
           for (let i = 0; i < 10; i++) {
-            controller.write(`data: {"i":${i}}\n\n`);
+            void controller.write(`data: {"i":${i}}\n\n`);
             await controller.flush(true);
             await Bun.sleep(streamMs / 10);
           }
-          controller.write("data: [DONE]\n\n");
+          void controller.write("data: [DONE]\n\n");
           controller.close();
         },
       });

@@ -21,8 +21,14 @@ export interface RawPeer {
 
 export type RawScript = (peer: RawPeer, request: RawRequest) => void;
 
+/** How much of what came is kept in `received`. */
+const KEPT_BYTES = 1_000_000;
+
 interface PeerState {
-  received: string;
+  parts: Buffer[];
+  bytes: number;
+  /** Below this the request is not complete. */
+  wantedBytes: number;
   requests: number;
   peer: RawPeer;
   unsent: Buffer[];
@@ -30,7 +36,7 @@ interface PeerState {
 
 export class RawServer {
   readonly requests: RawRequest[] = [];
-  /** Everything that came, over all connections. */
+  /** All that came (the first megabyte), over all connections. */
   received = "";
   connections = 0;
   /** Connections that are open now. */
@@ -74,7 +80,7 @@ export class RawServer {
 
   #opened(socket: Socket<PeerState>): void {
     this.connections++;
-    const state: PeerState = { received: "", requests: 0, unsent: [], peer: peerOf(socket) };
+    const state: PeerState = { parts: [], bytes: 0, wantedBytes: 0, requests: 0, unsent: [], peer: peerOf(socket) };
     socket.data = state;
     this.open.add(state.peer);
     this.onOpen?.(state.peer);
@@ -82,8 +88,10 @@ export class RawServer {
 
   #read(socket: Socket<PeerState>, bytes: Buffer): void {
     const state = socket.data;
-    state.received += bytes.toString("latin1");
-    this.received += bytes.toString("latin1");
+    if (this.received.length < KEPT_BYTES) this.received += bytes.toString("latin1");
+    state.parts.push(bytes);
+    state.bytes += bytes.length;
+    if (state.bytes < state.wantedBytes) return;
     for (;;) {
       const request = takeRequest(state);
       if (request === null) return;
@@ -121,14 +129,21 @@ function drain(socket: Socket<PeerState>): void {
 }
 
 function takeRequest(state: PeerState): RawRequest | null {
-  const headEnd = state.received.indexOf("\r\n\r\n");
+  const bytes = Buffer.concat(state.parts);
+  state.parts = [bytes];
+  state.wantedBytes = 0;
+  const headEnd = bytes.indexOf("\r\n\r\n");
   if (headEnd < 0) return null;
-  const head = state.received.slice(0, headEnd);
+  const head = bytes.toString("latin1", 0, headEnd);
   const length = Number(/^content-length: *(\d+)/im.exec(head)?.[1] ?? 0);
-  if (state.received.length < headEnd + 4 + length) return null;
-  const body = state.received.slice(headEnd + 4, headEnd + 4 + length);
-  state.received = state.received.slice(headEnd + 4 + length);
-  return { head, body };
+  const end = headEnd + 4 + length;
+  if (bytes.length < end) {
+    state.wantedBytes = end;
+    return null;
+  }
+  state.parts = [bytes.subarray(end)];
+  state.bytes -= end;
+  return { head, body: bytes.toString("latin1", headEnd + 4, end) };
 }
 
 /** An answer with Content-Length. */

@@ -1,6 +1,6 @@
 /**
- * Reads a JSON text the way Go's encoding/json does, down to its error texts, since those reach operators through engine logs.
- * Unlike JSON.parse it keeps duplicate keys in their order and numbers as they were written. Called by http-registration.ts.
+ * Reads a JSON text the way Go's encoding/json does, down to its error texts, since those reach operators through logs.
+ * Unlike JSON.parse it keeps duplicate keys in their order and numbers as they were written. Called for registrations, and to name the problem of a request body that is no JSON object.
  */
 
 export class GoNumber {
