@@ -18,7 +18,7 @@ const ARROWS: Readonly<Record<string, readonly string[] | "all">> = {
   registry: ["registration", "fleet"],
   launcher: ["registration", "fleet", "systemd"],
   "mock-engine": ["registration", "fleet"],
-  demo: ["upstream"],
+  demo: ["upstream", "mock-engine"],
   registration: ["fleet"],
   fleet: [],
   systemd: ["fleet"],

@@ -24,7 +24,8 @@ function setUp(log: Record<string, unknown> = {}): {
 }
 
 function record(changes: Partial<RequestRecord> = {}, client: FakeClientOptions = {}): RequestRecord {
-  return { ...newRecord(new FakeClient(client), 1000), status: 200, ...changes };
+  const fresh = newRecord(new FakeClient(client), 1000);
+  return { ...fresh, endpoint: fresh.path, status: 200, ...changes };
 }
 
 const answered = {
@@ -47,6 +48,8 @@ describe("a finished request", () => {
     recorder.finish(record(answered), 2000);
     const { counters, histograms } = recorder.metrics(elsewhere(5));
     expect(Object.fromEntries(counters)).toEqual({
+      router_cache_hit_total: 0,
+      router_cache_request_total: 0,
       'http_requests_total{endpoint="/v1/chat/completions",method="POST",status_code="200"}': 1,
       'inference_requests_total{decode_worker="",mixed_worker="http://127.0.0.1:8001",prefill_worker="",status_code="200"}': 1,
       fd_router_request_bytes_total: 10,

@@ -1,6 +1,7 @@
 /** The proxy's surroundings without sockets: exchanges that the test plays, assignments that count, a recorder that remembers. */
 import { instanceId, type Instance, type InstanceId } from "../../../src/fleet/instance.ts";
 import type { ProxyContext } from "../../../src/proxy/context.ts";
+import { PromptReader } from "../../../src/proxy/prompt-reader.ts";
 import type { Recorder, RequestRecord } from "../../../src/proxy/record.ts";
 import { RetryBudget } from "../../../src/proxy/retry.ts";
 import type { Assignment, AssignResult, Outcome, Refusal } from "../../../src/scheduler/assignment.ts";
@@ -156,6 +157,8 @@ export class FakeParts {
       retryBudget: new RetryBudget({ share: 1, perSecond: 10 }, 0),
       limits: { maxBodyBytes: 1000, retries, writeTimeoutMs: 0 },
       splitwise: false,
+      prompts: new PromptReader({ blockSize: 64, seed: 0, tokenizer: null, warn: () => undefined }),
+      explain: null,
       now: () => (this.now += 1),
       random: () => 0.5,
       answerLocally: async (client) => {
