@@ -3,6 +3,8 @@ import { watchTerminal } from "../launcher/hang-up.ts";
 
 /** From the first moment on, since an unhandled SIGHUP ends the process. Returns how to hear of those that mean a reload. */
 export function watchHangUps(): (reload: () => void) => void {
+  // Sent by mistake it must not end the process, which is what it does by itself.
+  process.on("SIGUSR1", () => undefined);
   const meaning = watchTerminal();
   let wanted = false;
   let reload = (): void => {

@@ -71,8 +71,7 @@ async function serve(config: Config, port: number, log: Logger, args: readonly s
   const reloader = new Reloader(config, { args, env: process.env, readFile: readText }, { ...parts, notifier });
   const progress = setInterval(() => registry.inFlight(pool.inFlight()), 250);
   const statsMs = config.scheduler["stats-interval-secs"] * 1000;
-  const isGo = config.log.format === "go";
-  const stats = isGo ? setInterval(() => log.info(statsLine(registry.snapshot(), pool.inFlight())), statsMs) : null;
+  const stats = config.log.format === "go" ? setInterval(statsWriter(parts), statsMs) : null;
   process.on("SIGUSR2", () => pool.crashOne());
   onHangUp(() => void reloader.reload());
   notifier.ready();
@@ -131,6 +130,17 @@ async function start({ registry, pool, log }: Parts, config: Config, port: numbe
   if (isTaken) throw new Error(`listen tcp ${host}:${port}: bind: address already in use`);
   const actual = await pool.start();
   if (port === 0) log.info(`Listening on port ${actual}`);
+}
+
+/** Sessions are told for the time since the last line. */
+function statsWriter({ registry, pool, log }: Parts): () => void {
+  let before = pool.sessions();
+  return () => {
+    const now = pool.sessions();
+    const since = { hits: now.hits - before.hits, total: now.total - before.total };
+    before = now;
+    log.info(statsLine(registry.snapshot(), pool.inFlight(), since));
+  };
 }
 
 /** The port as it was given, which may be the name of a service. */

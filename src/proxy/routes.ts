@@ -33,7 +33,7 @@ const ROUTES: readonly Entry[] = [
 const BY_PATH: ReadonlyMap<string, Entry> = new Map(ROUTES.map((entry) => [entry.route.path, entry]));
 
 /** Label value for requests to unknown paths: labels come from closed sets only. */
-export const OTHER_ENDPOINT = "other";
+const OTHER_ENDPOINT = "other";
 
 export function isKnownPath(path: string): boolean {
   return BY_PATH.has(path);

@@ -286,10 +286,13 @@ class Service implements RegistryService {
     return problem === null;
   }
 
-  #joined(id: InstanceId): Promise<boolean> {
-    return new Promise((resolve) => {
+  /** Whoever is told that an instance joined may send a request for it at once: by then the worker threads know of it. */
+  async #joined(id: InstanceId): Promise<boolean> {
+    const joined = await new Promise<boolean>((resolve) => {
       this.#waiting.set(id, [...(this.#waiting.get(id) ?? []), resolve]);
     });
+    await this.#publisher.published();
+    return joined;
   }
 
   #settle(id: InstanceId, joined: boolean): void {

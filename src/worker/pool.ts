@@ -104,6 +104,13 @@ export class WorkerPool {
     return total;
   }
 
+  /** How often sessions came back to their instance, of how many choices, since the start. */
+  sessions(): { readonly hits: number; readonly total: number } {
+    const data = this.#threads.reduce((sum, thread) => addMetrics(sum, thread.metrics), this.#endedMetrics);
+    const count = (name: string): number => data.counters.get(name) ?? 0;
+    return { hits: count(METRICS.cacheHits.name), total: count(METRICS.cacheRequests.name) };
+  }
+
   totals(): PoolTotals {
     const data = this.#threads.reduce((sum, thread) => addMetrics(sum, thread.metrics), this.#endedMetrics);
     const ended = data.histograms.get(METRICS.requestDuration.name)?.counts ?? [];
@@ -186,8 +193,7 @@ export class WorkerPool {
       seed: seed + generation,
       prefixSeed: seed,
     };
-    thread.send({ kind: "start", settings });
-    thread.send({ kind: "snapshot", snapshot: this.#snapshot });
+    thread.send({ kind: "start", settings, snapshot: this.#snapshot });
     thread.send({ kind: "dispatchers", index, count: workers });
     return thread;
   }

@@ -82,11 +82,9 @@ export class ThreadRecorder implements Recorder {
     if (access && (level === "debug" || level === "info")) this.#writeLine(record, now);
   }
 
-  /** A line beside the access lines. */
-  log(level: "info" | "warn", message: string): void {
-    const { format, level: lowest } = this.#log;
-    const isWanted = level === "warn" ? lowest !== "error" : lowest === "info" || lowest === "debug";
-    if (isWanted) this.#addLine(logLine(format, level, message));
+  /** What is to be said of no request, or of one without lines of its own. */
+  warn(message: string): void {
+    if (this.#log.level !== "error") this.#addLine(logLine(this.#log.format, "warn", message));
   }
 
   /** The figures since the start of the thread. */
@@ -117,7 +115,7 @@ export class ThreadRecorder implements Recorder {
     const { format, level } = this.#log;
     if (format !== "go" || !this.#log["request-lines"]) return null;
     const info = level === "debug" || level === "info";
-    return new RequestLines({ add: (line) => this.#addLine(line), info, nowMs: Date.now });
+    return new RequestLines({ add: (line) => this.#addLine(line), info, warn: level !== "error", nowMs: Date.now });
   }
 
   #addLine(line: string): void {

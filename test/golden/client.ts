@@ -22,7 +22,7 @@ export type Leaving = "stay" | "close" | "half-close";
 /** How long an open connection is watched for its end after a whole answer. */
 const WATCH_MS = 25;
 /** When a client leaves that does not wait for its answer. */
-const LEAVE_AFTER_MS = 150;
+const LEAVE_AFTER_MS = 400;
 
 export async function exchange(port: number, request: Buffer, leaving: Leaving, timeoutMs = 8000): Promise<Exchange> {
   const socket = connect({ port, host: "127.0.0.1", noDelay: true, allowHalfOpen: true });
@@ -35,6 +35,8 @@ export async function exchange(port: number, request: Buffer, leaving: Leaving, 
   if (leaving === "close") {
     await sleep(LEAVE_AFTER_MS);
     socket.destroy();
+    // Until the router has noticed, and told the engines.
+    await sleep(WATCH_MS * 4);
     return { ended: "eof", partial: reader.text };
   }
   const timer = setTimeout(() => reader.finish("timeout"), timeoutMs);

@@ -32,6 +32,7 @@ export class GoldenEngine {
   #health: Scripts = OK_HEALTH;
   #server: Server | null = null;
   #sockets = new Set<Socket>();
+  readonly #host: string;
   #port = 0;
   #posts = 0;
   #probes = 0;
@@ -39,8 +40,9 @@ export class GoldenEngine {
   /** Connections on which the script waits for the router to close. */
   #hanging = new Set<Socket>();
 
-  constructor(name: string) {
+  constructor(name: string, host = "127.0.0.1") {
     this.name = name;
+    this.#host = host;
   }
 
   get port(): number {
@@ -56,8 +58,7 @@ export class GoldenEngine {
     const server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
-      // Every address of this machine, IPv4 and IPv6.
-      server.listen(this.#port, "::", resolve);
+      server.listen(this.#port, this.#host, resolve);
     });
     const address = server.address();
     if (typeof address === "object" && address !== null) this.#port = address.port;
@@ -68,6 +69,12 @@ export class GoldenEngine {
     this.#server?.close();
     this.#server = null;
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  /** Lets all held requests finish. */
+  releaseAll(): void {
+    this.holds = false;
+    for (const go of this.#held.values()) go();
   }
 
   /** Lets a held request finish, named by its place among the engine's POSTs. */

@@ -43,8 +43,36 @@ export const PROCESS_RULES: readonly Rule[] = [
   },
   {
     name: "Further flags and commands in the usage text",
-    group: /^cli\/flags/,
+    group: /^cli\/(?:flags|start)/,
     place: /^stderr surplus$/,
+  },
+  {
+    name: "Entries of register.yaml are named with their place",
+    group: /^cli\/(?:register-yaml|config-value)/,
+    place: /^(?:stderr|stdout) (?:missing|surplus)$/,
+    check: (difference) =>
+      /Failed to register instance from index|Failed to read YAML file|cannot unmarshal !!map into|No instances found in config file/.test(
+        textOf(difference),
+      ),
+  },
+  { name: "Probes do not follow redirects", id: /^registration-0353$/, place: /./ },
+  { name: PROBES, id: /^registration-0366$/, place: /./ },
+  {
+    name: "Every change of an instance's health is logged",
+    group: /^registration\/monitor/,
+    place: /^log surplus$/,
+    check: ({ got }) => /Server \S+ is (?:not )?healthy/.test(String(got)),
+  },
+  {
+    name: "Timers have their own beat",
+    group: /^(?:registration\/monitor|cli\/)/,
+    place: /^(?:log|stdout) (?:surplus|missing)$/,
+    check: (difference) => /\[stats\] total_running=/.test(textOf(difference)),
+  },
+  {
+    name: "Timers have their own beat",
+    group: /^(?:registration\/health-generate|mixed\/many-requests)/,
+    place: /^log order$/,
   },
   { name: "The version is ours", group: /^cli\/version/, place: /^stdout (?:missing|surplus)$/ },
   {
@@ -67,9 +95,9 @@ export const PROCESS_RULES: readonly Rule[] = [
   },
   {
     name: "Nothing is left to panic",
-    fault: /panic/,
     place: /^(?:exit_code|listens|stdout surplus|stderr (?:missing|surplus))$/,
-    check: ({ place, got }) => place !== "exit_code" || got === "{still running}",
+    check: ({ place, got }, { stderr = [] }) =>
+      stderr.some((line) => line.startsWith("panic: ")) && (place !== "exit_code" || got === "{still running}"),
   },
   {
     name: "No lines of Go's web framework",

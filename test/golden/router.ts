@@ -47,7 +47,8 @@ export class RouterProcess {
   async listens(port: number, limitMs: number): Promise<boolean> {
     const until = performance.now() + limitMs;
     while (performance.now() < until && this.#child.exitCode === null) {
-      if (await accepts(port)) return true;
+      // Twice: the router tries the port for a moment before it begins to listen.
+      if ((await accepts(port)) && (await sleep(30, true)) && (await accepts(port))) return true;
       await sleep(15);
     }
     return false;

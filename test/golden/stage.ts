@@ -21,7 +21,7 @@ export class Stage {
       ...new Set([...text.matchAll(/\{(P\d)\}|"(P\d)"/g)].map((match) => match[1] ?? match[2] ?? "")),
     ].toSorted();
     // `{P1}` sorts first: so do the ports behind the names.
-    const made = names.map((name) => new GoldenEngine(name));
+    const made = names.map((name) => new GoldenEngine(name, golden.file === "registration" ? "127.0.0.1" : "::"));
     for (const engine of made) await engine.start();
     const sorted = made.map(({ port }) => port).toSorted((a, b) => a - b);
     const engines = new Map<string, GoldenEngine>();

@@ -62,13 +62,22 @@ describe("checkRequest", () => {
 });
 
 describe("routes", () => {
-  test("known paths, exactly", () => {
+  test("known paths, exactly, but for escapes and a slash at the end", () => {
     expect(findRoute("POST", "/v1/completions").kind).toBe("inference");
     expect(findRoute("GET", "/v1/models").kind).toBe("models");
     expect(findRoute("POST", "/register").kind).toBe("control");
-    for (const path of ["/v1/completions/", "/V1/completions", "/v1", "", "/registered/x"]) {
+    expect(findRoute("POST", "/v1/completions/")).toEqual({ kind: "redirect", path: "/v1/completions" });
+    expect(findRoute("POST", "/v1%2Fcompletions").path).toBe("/v1/completions");
+    for (const path of ["/v1/completions//", "/v1/completions%", "/V1/completions", "/v1", "", "/registered/x"]) {
       expect(codeOf(() => findRoute("POST", path))).toBe("unknown_path");
     }
+  });
+
+  test("a slash too many is a redirect for the right method, escapes are decoded", () => {
+    expect(findRoute("POST", "/v1/completions/")).toEqual({ kind: "redirect", path: "/v1/completions" });
+    expect(codeOf(() => findRoute("GET", "/v1/completions/"))).toBe("unknown_path");
+    expect(findRoute("POST", "/v1%2Fcompletions").kind).toBe("inference");
+    expect(codeOf(() => findRoute("POST", "/v1/completions%"))).toBe("unknown_path");
   });
 
   test("a wrong method is 405 below /v1 and the Go router's 404 elsewhere", () => {
@@ -99,7 +108,7 @@ describe("clientAddress", () => {
     [{ "x-forwarded-for": "", "x-real-ip": "5.6.7.8" }, "5.6.7.8"],
     [{ "x-real-ip": "a\nb" }, "10.0.0.9"],
   ])("%j: %s", (fields, address) => {
-    expect(clientAddress(new FakeClient({ fields: fields as Record<string, string> }))).toBe(address);
+    expect(clientAddress(new FakeClient({ fields }))).toBe(address);
   });
 });
 

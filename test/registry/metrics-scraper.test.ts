@@ -158,8 +158,9 @@ describe("engines' metrics", () => {
     const scraping = new Scraping();
     await scraping.registry.start();
     scraping.answer = () => new Promise<Scraped>(() => undefined);
-    for (let port = 8000; port < 8050; port++) await scraping.register(port);
+    const all = Array.from({ length: 50 }, (_, i) => scraping.register(8000 + i));
     await scraping.clock.advance(2000);
+    await Promise.all(all);
     expect(scraping.urls).toHaveLength(32);
   });
 });

@@ -124,7 +124,7 @@ class PrefillLeg implements PrefillWatch {
   }
 
   ended(failure: UpstreamFailure | null): void {
-    if (failure === null) this.settle({ kind: "completed", usage: null }, "ended");
+    if (failure === null) this.settle({ kind: "completed", usage: null }, this.#record.stream ? "fallback" : "ended");
     else this.settle({ kind: "failed", reason: failure.kind });
   }
 

@@ -9,6 +9,7 @@ import type { RequestLines } from "../../log/request-lines.ts";
 import type { ProxyContext } from "../context.ts";
 import { describe } from "../describe.ts";
 import type { Downstream } from "../downstream.ts";
+import { withPrompt } from "../read-prompt.ts";
 import type { RequestRecord } from "../record.ts";
 import { beginLines, countsOf, nameRequest } from "../request-log.ts";
 import { refusalError, upstreamError } from "../router-error.ts";
@@ -20,13 +21,15 @@ import { spliceFields } from "./splice.ts";
 
 export async function inferByPair(client: Downstream, proxy: ProxyContext, record: RequestRecord): Promise<void> {
   beginLines(client, proxy, record);
-  const { body, scheduling, requestId, tags, hasPrompt } = await describe(client, proxy);
+  const description = await describe(client, proxy.limits.maxBodyBytes);
+  const { body, requestId, tags, hasPrompt } = description;
   record.bodyAt = proxy.now();
   record.hasPrompt = hasPrompt;
   record.requestBytes = body.length;
-  record.stream = scheduling.stream;
+  record.stream = description.scheduling.stream;
   const id = requestIdOf(requestId);
   nameRequest(record, { ...tags, requestId: id.value });
+  const scheduling = await withPrompt(description, proxy, record);
   proxy.retryBudget.deposit();
   const excluded = new Set<InstanceId>();
   let failed: PairFailure | null = null;

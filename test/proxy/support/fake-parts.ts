@@ -97,7 +97,7 @@ export class FakeAssignment implements Assignment {
   }
 }
 
-export class FakeRecorder implements Recorder {
+class FakeRecorder implements Recorder {
   readonly finished: RequestRecord[] = [];
   readonly failures: string[] = [];
   readonly crashes: unknown[] = [];
@@ -158,7 +158,6 @@ export class FakeParts {
       limits: { maxBodyBytes: 1000, retries, writeTimeoutMs: 0 },
       splitwise: false,
       prompts: new PromptReader({ blockSize: 64, seed: 0, tokenizer: null, warn: () => undefined }),
-      explain: null,
       now: () => (this.now += 1),
       random: () => 0.5,
       answerLocally: async (client) => {
