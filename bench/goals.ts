@@ -49,7 +49,10 @@ export const GOALS: readonly Goal[] = [
     ...goal("base", "rssMb", "Memory with 2 workers, no load", "MB", [96, 64]),
     subject: "fd-router, 2 workers",
   },
-  { ...goal("decision", "p99Us", "A decision among 4,000 instances, p99", "µs", [20, 5]), subject: "p2c, 4000 instances" },
+  {
+    ...goal("decision", "p99Us", "A decision among 4,000 instances, p99", "µs", [20, 5]),
+    subject: "p2c, 4000 instances",
+  },
   {
     ...goal("sim", "queueP99Ms", "Queueing p99 of 64 instances, 8 dispatchers, of random's", "×", [0.15, 0.08]),
     subject: "p2c",

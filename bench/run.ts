@@ -67,7 +67,8 @@ async function main(): Promise<number> {
   );
   if (flags.list) {
     for (const { name, title, about } of SUITES) console.log(`${name.padEnd(13)} ${title}. ${about}`);
-    for (const arm of table) console.log(`${arm.name.padEnd(13)} ${arm.isInstalled() ? "installed" : `not installed: ${arm.install}`}`);
+    for (const arm of table)
+      console.log(`${arm.name.padEnd(13)} ${arm.isInstalled() ? "installed" : `not installed: ${arm.install}`}`);
     return 0;
   }
   if (process.platform !== "linux") throw new Error("the benchmarks read /proc and pin to cores: they want Linux");
@@ -75,7 +76,8 @@ async function main(): Promise<number> {
   await write(results);
   console.log(goalTable(results));
   const missed = GOALS.map((goal) => judge(results, goal)).filter(({ grade }) => grade === "missed");
-  for (const { goal, value } of missed) console.log(`missed: ${goal.text}: ${value?.toFixed(2)} ${goal.unit}, at most ${goal.must}`);
+  for (const { goal, value } of missed)
+    console.log(`missed: ${goal.text}: ${value?.toFixed(2)} ${goal.unit}, at most ${goal.must}`);
   return flags.check && missed.length > 0 ? 1 : 0;
 }
 
@@ -90,7 +92,8 @@ function chosen<T extends { readonly name: string }>(table: readonly T[], names:
   if (names === undefined) return table;
   return names.split(",").map((name) => {
     const found = table.find((each) => each.name === name);
-    if (found === undefined) throw new Error(`nothing is called ${name}, want one of ${table.map((each) => each.name).join(", ")}`);
+    if (found === undefined)
+      throw new Error(`nothing is called ${name}, want one of ${table.map((each) => each.name).join(", ")}`);
     return found;
   });
 }
@@ -146,8 +149,17 @@ async function measureAll(suites: readonly Suite[], table: readonly Arm[]): Prom
     await engines.stop();
     rmSync(directory, { recursive: true, force: true });
   }
-  const skipped = table.filter((arm) => !installed.includes(arm)).map(({ name, install }) => `${name}, get it with ${install}`);
-  return { date: new Date().toISOString().slice(0, 19), machine, rounds, runSeconds: runMs / 1000, suites: measured, skipped };
+  const skipped = table
+    .filter((arm) => !installed.includes(arm))
+    .map(({ name, install }) => `${name}, get it with ${install}`);
+  return {
+    date: new Date().toISOString().slice(0, 19),
+    machine,
+    rounds,
+    runSeconds: runMs / 1000,
+    suites: measured,
+    skipped,
+  };
 }
 
 async function write(results: Results): Promise<void> {

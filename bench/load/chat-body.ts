@@ -1,7 +1,7 @@
 /** Request bodies as chat clients send them: many messages with quotes, line breaks and some text outside ASCII; never one long string. */
 
 const SENTENCES = [
-  "Could you look at the log below and tell me why the second attempt was \"refused\"?\n",
+  'Could you look at the log below and tell me why the second attempt was "refused"?\n',
   "The service starts, waits for its peers, then answers 503 for about a minute. ",
   "def retry(count):\n    return [attempt(i) for i in range(count)]\n",
   "Das Büro öffnet um 9 Uhr; 会议改到下午三点。 ",

@@ -156,7 +156,8 @@ function answerOf(bytes: number): Buffer {
   let answer = answers.get(bytes);
   if (answer === undefined) {
     const frame = '{"id":"chatcmpl-1","object":"chat.completion","choices":[{"message":{"content":""}}]}';
-    const body = bytes < frame.length ? "x".repeat(bytes) : frame.replace('""', `"${"y".repeat(bytes - frame.length)}"`);
+    const body =
+      bytes < frame.length ? "x".repeat(bytes) : frame.replace('""', `"${"y".repeat(bytes - frame.length)}"`);
     answer = Buffer.from(
       `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Request-Id: 0123456789abcdef\r\nContent-Length: ${bytes}\r\n\r\n${body}`,
     );

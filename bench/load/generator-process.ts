@@ -34,7 +34,10 @@ export class GeneratorProcess {
     this.#marks = marks;
     this.#done = resolve;
     const limitMs = spec.warmUpMs + spec.durationMs + PATIENCE_MS;
-    const timer = setTimeout(() => reject(new Error(`the load generator gave no result within ${limitMs} ms`)), limitMs);
+    const timer = setTimeout(
+      () => reject(new Error(`the load generator gave no result within ${limitMs} ms`)),
+      limitMs,
+    );
     this.#child.send(spec);
     try {
       return await promise;

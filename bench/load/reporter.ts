@@ -33,7 +33,8 @@ export async function sendReports(load: ReportLoad): Promise<ReportsSent> {
   }
   const answered = (): number => agents.reduce((sum, agent) => sum + agent.leases.length + agent.refused, 0);
   while (answered() < load.instances.length) {
-    if (clockNs() - startedAt > REGISTER_LIMIT_MS * 1e6) throw new Error(`${answered()} of ${load.instances.length} registered within ${REGISTER_LIMIT_MS} ms`);
+    if (clockNs() - startedAt > REGISTER_LIMIT_MS * 1e6)
+      throw new Error(`${answered()} of ${load.instances.length} registered within ${REGISTER_LIMIT_MS} ms`);
     await Bun.sleep(TICK_MS);
   }
   const registerMs = (clockNs() - startedAt) / 1e6;
@@ -41,7 +42,8 @@ export async function sendReports(load: ReportLoad): Promise<ReportsSent> {
   const from = clockNs();
   let reports = 0;
   for (let passedMs = 0; passedMs < load.durationMs; passedMs = (clockNs() - from) / 1e6) {
-    for (const due = (passedMs / 1000) * load.perSecond; reports < due; reports++) agents[reports % agents.length]?.report(reports);
+    for (const due = (passedMs / 1000) * load.perSecond; reports < due; reports++)
+      agents[reports % agents.length]?.report(reports);
     await Bun.sleep(TICK_MS);
   }
   const seconds = (clockNs() - from) / 1e9;

@@ -65,7 +65,8 @@ const measured = CASES.filter(({ name }) => words.every((word) => name.includes(
   ns: measure(run),
 }));
 if (process.argv.includes("--json")) console.log(JSON.stringify(measured));
-else for (const { name, ns } of measured) console.log(`${name.padEnd(32)} ${ns.toFixed(ns < 100 ? 1 : 0).padStart(9)} ns`);
+else
+  for (const { name, ns } of measured) console.log(`${name.padEnd(32)} ${ns.toFixed(ns < 100 ? 1 : 0).padStart(9)} ns`);
 if (sink === measured) console.log(sink);
 
 /** Median of rounds of a few milliseconds each, in nanoseconds a call. */
@@ -92,6 +93,7 @@ function entry(): Parameters<typeof accessLine>[1] {
     status: 200,
     durationMs: 12.345,
     clientIp: "10.1.2.3",
+    tags: "",
     fields: { instance: "http://10.0.0.1:8000", attempts: 1 },
   };
 }

@@ -30,7 +30,8 @@ const policies = POLICY_NAMES.filter((name) => (named.length === 0 ? name === "p
 // Compiles what is measured below.
 for (const policy of policies) measure(policy, 64, 2);
 const costs: Cost[] = [];
-if (!asJson) console.log("ns per assign + firstToken + settle; p99 is of single assigns, the clock's own cost included");
+if (!asJson)
+  console.log("ns per assign + firstToken + settle; p99 is of single assigns, the clock's own cost included");
 for (const policy of policies) {
   for (const dispatchers of DISPATCHERS) {
     for (const size of SIZES) {

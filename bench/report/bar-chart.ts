@@ -69,7 +69,12 @@ function barAt(bar: Bar, y: number, scale: number, { unit, digits }: BarChart): 
     text(LABEL_WIDTH - 8, middle + 4, bar.label, `text-anchor="end"${weight}`),
     `<rect x="${LABEL_WIDTH}" y="${y}" width="${width.toFixed(1)}" height="${BAR}" rx="2" fill="${bar.strong ? STRONG : PLAIN}"/>`,
     `<line x1="${from.toFixed(1)}" x2="${to.toFixed(1)}" y1="${middle}" y2="${middle}" stroke="#24292f" stroke-opacity="0.55"/>`,
-    text(Math.max(LABEL_WIDTH + width, to) + 6, middle + 4, `${bar.value.toFixed(digits)} ${unit}`, `class="value"${weight}`),
+    text(
+      Math.max(LABEL_WIDTH + width, to) + 6,
+      middle + 4,
+      `${bar.value.toFixed(digits)} ${unit}`,
+      `class="value"${weight}`,
+    ),
   ].join("\n");
 }
 

@@ -10,7 +10,8 @@ import type { Suite } from "./suite.ts";
 export const decision: Suite = {
   name: "decision",
   title: "One decision",
-  about: "Assign, first token and settle of the default policy with 8 dispatchers; each round in a fresh process. p99 is of single assigns, the clock's own cost included.",
+  about:
+    "Assign, first token and settle of the default policy with 8 dispatchers; each round in a fresh process. p99 is of single assigns, the clock's own cost included.",
   metrics: [
     { key: "p99Us", title: "assign p99", unit: "µs", digits: 2, main: true },
     { key: "medianUs", title: "assign + settle, median", unit: "µs", digits: 2 },
@@ -20,7 +21,8 @@ export const decision: Suite = {
     for (let round = 1; round <= bench.rounds; round++) {
       bench.progress(`round ${round}/${bench.rounds}`);
       const child = Bun.spawn([process.execPath, script, "--json", "p2c"], { stdout: "pipe", stderr: "inherit" });
-      const rows: readonly { dispatchers: number; size: number; medianNs: number; p99Ns: number }[] = await child.stdout.json();
+      const rows: readonly { dispatchers: number; size: number; medianNs: number; p99Ns: number }[] =
+        await child.stdout.json();
       for (const { dispatchers, size, medianNs, p99Ns } of rows) {
         if (dispatchers === 8) record(`p2c, ${size} instances`, { p99Us: p99Ns / 1000, medianUs: medianNs / 1000 });
       }

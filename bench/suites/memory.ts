@@ -42,7 +42,11 @@ export const idle: Suite = {
   },
 };
 
-async function hold(bench: Bench, arm: Arm, streams: number): Promise<Record<string, number> & { kbPerStream: number }> {
+async function hold(
+  bench: Bench,
+  arm: Arm,
+  streams: number,
+): Promise<Record<string, number> & { kbPerStream: number }> {
   const running = await arm.start(bench.setting);
   const { child, port } = running;
   if (child === null) throw new Error(`${arm.name} has no process whose memory could be read`);
@@ -90,7 +94,8 @@ async function hold(bench: Bench, arm: Arm, streams: number): Promise<Record<str
 export const base: Suite = {
   name: "base",
   title: "Memory of the router itself",
-  about: "Resident memory of the compiled binary with its instances ready: without load, then after a second of requests.",
+  about:
+    "Resident memory of the compiled binary with its instances ready: without load, then after a second of requests.",
   metrics: [
     { key: "rssMb", title: "memory, no load", unit: "MB", digits: 0, main: true },
     { key: "usedMb", title: "after load", unit: "MB", digits: 0 },

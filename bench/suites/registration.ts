@@ -25,7 +25,14 @@ export const registration: Suite = {
   ],
   async run(bench, record) {
     const bodies = addresses(INSTANCES, bench.setting.enginePorts[0] ?? 0).map(([host_ip, port]) =>
-      JSON.stringify({ role: "mixed", host_ip, port, metrics_port: port, transfer_protocol: ["ipc", "rdma"], device_ids: ["0"] }),
+      JSON.stringify({
+        role: "mixed",
+        host_ip,
+        port,
+        metrics_port: port,
+        transfer_protocol: ["ipc", "rdma"],
+        device_ids: ["0"],
+      }),
     );
     const running = await startRouter(bench.setting, { workers: 1 });
     try {

@@ -16,7 +16,9 @@ export const start: Suite = {
     for (let round = 1; round <= bench.rounds; round++) {
       for (const workers of [1, 2]) {
         bench.progress(`round ${round}  ${workers} workers`);
-        record(workers === 1 ? "fd-router" : "fd-router, 2 workers", { firstAnswerMs: await startOnce(bench, workers) });
+        record(workers === 1 ? "fd-router" : "fd-router, 2 workers", {
+          firstAnswerMs: await startOnce(bench, workers),
+        });
       }
     }
   },
@@ -26,7 +28,11 @@ async function startOnce(bench: Bench, workers: number): Promise<number> {
   const { setting } = bench;
   const { command, port } = await routerCommand(setting, { workers });
   const startedAt = performance.now();
-  const child = startPinned(command, { cores: setting.cores, cwd: setting.directory, logPath: `${setting.directory}/start.log` });
+  const child = startPinned(command, {
+    cores: setting.cores,
+    cwd: setting.directory,
+    logPath: `${setting.directory}/start.log`,
+  });
   try {
     while (performance.now() - startedAt < LIMIT_MS) {
       if (await isServed(port)) return performance.now() - startedAt;

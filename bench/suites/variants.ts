@@ -26,10 +26,14 @@ const SMALL: LoadShape = {
 export const workers: Suite = {
   name: "workers",
   title: "Worker threads",
-  about: "The router may use all cores, beside engine and generator: on a small machine read the CPU per request, not the rate.",
+  about:
+    "The router may use all cores, beside engine and generator: on a small machine read the CPU per request, not the rate.",
   metrics: METRICS,
   async run(bench, record) {
-    const variants = [1, 2, 4].map((count) => ({ workers: count, name: `fd-router, ${count} worker${count > 1 ? "s" : ""}` }));
+    const variants = [1, 2, 4].map((count) => ({
+      workers: count,
+      name: `fd-router, ${count} worker${count > 1 ? "s" : ""}`,
+    }));
     await compare({ ...bench, setting: { ...bench.setting, cores: bench.allCores } }, record, variants, SMALL);
   },
 };
@@ -37,7 +41,8 @@ export const workers: Suite = {
 export const fleet: Suite = {
   name: "fleet",
   title: "Size of the fleet",
-  about: "The same load on 16 to 4,000 instances, all of them probed meanwhile; addresses 127.x.y.z of one engine stand for them.",
+  about:
+    "The same load on 16 to 4,000 instances, all of them probed meanwhile; addresses 127.x.y.z of one engine stand for them.",
   metrics: METRICS,
   async run(bench, record) {
     const variants = [16, 256, 1024, 4000].map((count) => ({
@@ -52,7 +57,8 @@ export const fleet: Suite = {
 export const pairs: Suite = {
   name: "pd",
   title: "Prefill/decode pairs, 32 KB chat body",
-  about: "Each request goes to a prefill and a decode instance, with the pair's fields spliced into its body; beside it the same request to one instance.",
+  about:
+    "Each request goes to a prefill and a decode instance, with the pair's fields spliced into its body; beside it the same request to one instance.",
   metrics: METRICS,
   async run(bench, record) {
     const [prefill = 0, decode = 0] = bench.setting.enginePorts;
