@@ -14,6 +14,7 @@ import { describeMachine } from "./machine.ts";
 import { Progress } from "./progress.ts";
 import { charts } from "./report/charts.ts";
 import { goalTable, markdown } from "./report/markdown.ts";
+import { publish } from "./report/publish.ts";
 import { judge, type Results } from "./results.ts";
 import { SUITES } from "./suites/index.ts";
 import type { Bench, Suite, Values } from "./suites/suite.ts";
@@ -30,6 +31,8 @@ const HELP = `Usage: bun run bench [options]
   --arm NAME=COMMAND another program, with --arm-url; {engines} in the command becomes host:port,...; may be given several times
   --arm-url URL      where that program listens, one for each --arm, in the same order
   --check            exit with status 1 when a goal is missed, and name it
+  --publish          put the results into docs/performance.md and the README too
+  --from FILE        no run: report on the figures of an earlier one
   --out DIRECTORY    default bench/results`;
 
 /** What --quick leaves out: what takes long, and what no goal asks for. */
@@ -50,6 +53,8 @@ const { values: flags } = parseArgs({
     arm: { type: "string", multiple: true, default: [] },
     "arm-url": { type: "string", multiple: true, default: [] },
     check: { type: "boolean", default: false },
+    publish: { type: "boolean", default: false },
+    from: { type: "string" },
     out: { type: "string", default: new URL("./results", import.meta.url).pathname },
   },
 });
@@ -72,8 +77,10 @@ async function main(): Promise<number> {
     return 0;
   }
   if (process.platform !== "linux") throw new Error("the benchmarks read /proc and pin to cores: they want Linux");
-  const results = await measureAll(suites, chosen(table, flags.arms));
+  const results: Results =
+    flags.from === undefined ? await measureAll(suites, chosen(table, flags.arms)) : await Bun.file(flags.from).json();
   await write(results);
+  if (flags.publish) await publish(results, SUITES, new URL("../", import.meta.url).pathname);
   console.log(goalTable(results));
   const missed = GOALS.map((goal) => judge(results, goal)).filter(({ grade }) => grade === "missed");
   for (const { goal, value } of missed)

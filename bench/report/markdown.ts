@@ -22,7 +22,7 @@ export function markdown(results: Results, suites: readonly Suite[], chartFolder
   ].join("\n\n");
 }
 
-function machineText({ machine, rounds, runSeconds, skipped }: Results): string {
+export function machineText({ machine, rounds, runSeconds, skipped }: Results): string {
   const programs = Object.entries(machine.programs).map(([name, version]) => `${name} ${version}`);
   const lines = [
     `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGb} GB, Linux ${machine.kernel}; Bun ${machine.bun}, ${programs.join(", ")}; commit ${machine.commit}.`,

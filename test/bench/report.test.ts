@@ -3,6 +3,7 @@ import { GOALS, type Goal } from "../../bench/goals.ts";
 import { barChart } from "../../bench/report/bar-chart.ts";
 import { charts } from "../../bench/report/charts.ts";
 import { goalTable, markdown } from "../../bench/report/markdown.ts";
+import { costTable, replaceMarked } from "../../bench/report/publish.ts";
 import { judge, type Results, spreadOf } from "../../bench/results.ts";
 import { SUITES } from "../../bench/suites/index.ts";
 
@@ -102,4 +103,18 @@ test("a chart shows title, unit and each value, and keeps markup out of its labe
   const bar = { label: "a<b", value: 1.25, least: 1, most: 2, strong: true };
   const svg = barChart({ title: "T", subtitle: "S", unit: "µs", digits: 1, groups: [{ title: "G", bars: [bar] }] });
   for (const text of ["T", "S", "G", "1.3 µs", "a&lt;b"]) expect(svg).toContain(`>${text}</text>`);
+});
+
+describe("publishing", () => {
+  test("replaces what stands between the markers, and nothing else", () => {
+    const once = replaceMarked("a\n<!-- m -->\nb", "m", "1");
+    expect(once).toBe("a\n<!-- m -->\n1\n<!-- /m -->\nb");
+    expect(replaceMarked(once, "m", "2")).toBe("a\n<!-- m -->\n2\n<!-- /m -->\nb");
+    expect(() => replaceMarked("a", "m", "1")).toThrow("no marker");
+  });
+
+  test("shows the cost of each program side by side", () => {
+    const measured = results({ small: { nginx: cpu(10), haproxy: cpu(11), "fd-router": cpu(21) } });
+    expect(costTable(measured, SUITES)).toContain("| Small request, 200 B answer | 10.0 | 11.0 | 21.0 |");
+  });
 });
