@@ -4,6 +4,7 @@ import { latency } from "./latency.ts";
 import { base, idle } from "./memory.ts";
 import { micro } from "./micro.ts";
 import { registration, reports } from "./registration.ts";
+import { replay } from "./replay.ts";
 import { REQUEST_SUITES } from "./requests.ts";
 import { start } from "./start.ts";
 import { STREAM_SUITES } from "./streams.ts";
@@ -24,5 +25,6 @@ export const SUITES: readonly Suite[] = [
   reports,
   decision,
   sim,
+  replay,
   micro,
 ];
