@@ -148,8 +148,11 @@ function tag(name: string, value: string | null): string {
 /** `2026-03-30 18:25:49.123`, local time. */
 function goMilliseconds(nowMs: number): string {
   const now = new Date(nowMs);
-  const two = (value: number): string => String(value).padStart(2, "0");
   const day = `${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}`;
   const time = `${two(now.getHours())}:${two(now.getMinutes())}:${two(now.getSeconds())}`;
   return `${day} ${time}.${String(now.getMilliseconds()).padStart(3, "0")}`;
+}
+
+function two(value: number): string {
+  return String(value).padStart(2, "0");
 }

@@ -35,8 +35,9 @@ export class WorkerService {
   #snapshot: FleetSnapshot = EMPTY_SNAPSHOT;
   #draining = false;
 
-  static start(settings: WorkerSettings, link: MainLink): WorkerService {
+  static start(settings: WorkerSettings, snapshot: FleetSnapshot, link: MainLink): WorkerService {
     const service = new WorkerService(settings, link);
+    service.#update(snapshot);
     service.#listen(settings);
     return service;
   }
