@@ -1,6 +1,8 @@
 /** Writes the documents that are made from code. `bun run docs`; test/docs.test.ts fails when one is out of date. */
+import { readFileSync } from "node:fs";
 import { configJsonSchema, configReference } from "../src/config/reference.ts";
 import { ERRORS } from "../src/errors.ts";
+import { POLICIES } from "../src/scheduler/policies/index.ts";
 
 const root = new URL("..", import.meta.url).pathname;
 
@@ -10,7 +12,35 @@ export function derivedDocs(): ReadonlyMap<string, string> {
     ["docs/config.md", configReference()],
     ["docs/config.schema.json", `${JSON.stringify(configJsonSchema(), null, 2)}\n`],
     ["docs/errors.md", errorReference()],
+    ["docs/scheduling.md", withPolicyTable(readFileSync(`${root}docs/scheduling.md`, "utf8"))],
   ]);
+}
+
+const TABLE_BEGIN =
+  "<!-- policies: made from src/scheduler/policies/index.ts by `bun run docs`; a test fails when it is out of date -->\n";
+const TABLE_END = "<!-- end of policies -->\n";
+
+/** The rest of the page is written by hand. */
+function withPolicyTable(page: string): string {
+  const [before, rest] = page.split(TABLE_BEGIN);
+  const [, after] = rest?.split(TABLE_END) ?? [];
+  if (before === undefined || after === undefined) throw new Error("docs/scheduling.md has no place for the policies");
+  return `${before}${TABLE_BEGIN}${policyTable()}${TABLE_END}${after}`;
+}
+
+const PROMPT_USES = { nothing: "", tokens: "its length", prefixes: "its length and prefixes" };
+
+function policyTable(): string {
+  const rows = POLICIES.map(
+    ({ name, summary, readsPrompt, readsReports }) =>
+      `| \`${name}\` | ${summary} | ${PROMPT_USES[readsPrompt ?? "nothing"]} | ${readsReports === true ? "yes" : ""} |`,
+  );
+  return `
+| policy | chooses | reads of the prompt | reads engines' reports |
+|---|---|---|---|
+${rows.join("\n")}
+
+`;
 }
 
 function errorReference(): string {

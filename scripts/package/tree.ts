@@ -27,6 +27,7 @@ const COPIES: Readonly<Record<string, string>> = {
   "packaging/fd-router.sysusers": "usr/lib/sysusers.d/fd-router.conf",
   "packaging/etc/default-fd-router": "etc/default/fd-router",
   "packaging/etc/example-fleet.yaml": `${DOC}/examples/fleet.yaml`,
+  "CHANGELOG.md": `${DOC}/CHANGELOG.md`,
   "packaging/debian/copyright": `${DOC}/copyright`,
 };
 
@@ -52,8 +53,19 @@ async function generatedFiles({ version, epoch }: Release): Promise<ReadonlyMap<
     ["usr/share/bash-completion/completions/fd-router", bashCompletion(commands)],
     ["usr/share/zsh/vendor-completions/_fd-router", zshCompletion(commands)],
     ["usr/share/fish/vendor_completions.d/fd-router.fish", fishCompletion(commands)],
-    [`${DOC}/changelog.gz`, gzip(await Bun.file(`${root}CHANGELOG.md`).text())],
+    [`${DOC}/changelog.gz`, gzip(debianChangelog(version, epoch))],
   ]);
+}
+
+/** In the form that Debian's tools read; the changes themselves are in CHANGELOG.md. */
+function debianChangelog(version: string, epoch: number): string {
+  const date = new Date(epoch * 1000).toUTCString().replace("GMT", "+0000");
+  return `fd-router (${version}) unstable; urgency=medium
+
+  * See CHANGELOG.md.
+
+ -- fd-router maintainers <maintainers@fd-router.invalid>  ${date}
+`;
 }
 
 async function copy(from: string, to: string): Promise<void> {

@@ -21,10 +21,16 @@ export class Child {
     this.died = this.#process.exited.then(async (code) => {
       await drained;
       if (this.#stopping) return new Promise<never>(() => {});
-      throw new Error(`${name} ended with exit code ${code}${this.#lastWords()}`);
+      throw new Error(`${name} ended with exit code ${code}${this.lastWords}`);
     });
     // Whoever waits for it hears of it; without a waiter it must not end the demo as an unhandled rejection.
     this.died.catch(() => {});
+  }
+
+  /** The end of its stderr, to be put behind a message; empty when it wrote nothing. */
+  get lastWords(): string {
+    const text = this.#stderr.trim();
+    return text === "" ? "" : `; it wrote:\n${text}`;
   }
 
   async stop(): Promise<void> {
@@ -49,10 +55,5 @@ export class Child {
     for await (const chunk of stream) {
       this.#stderr = (this.#stderr + decoder.decode(chunk, { stream: true })).slice(-KEPT_CHARS);
     }
-  }
-
-  #lastWords(): string {
-    const text = this.#stderr.trim();
-    return text === "" ? "" : `; it wrote:\n${text}`;
   }
 }

@@ -86,13 +86,16 @@ interface FleetRun {
   readonly signal: AbortSignal;
 }
 
-async function onFleet<T>(run: FleetRun, use: (target: Target) => Promise<T>): Promise<T> {
+async function onFleet(run: FleetRun, use: (target: Target) => Promise<Recorder>): Promise<Recorder> {
   const { policy, workload, options, signal } = run;
   const { instances, workers, timeScale } = options;
   const maxTokens = Math.max(...workload.requests.map((request) => request.promptTokens + request.outputTokens));
   const fleet = await Fleet.start({ policy, instances, workers, timeScale, maxTokens }, signal);
   try {
-    return await use({ url: fleet.routerUrl, instances: fleet.instanceUrls, broken: fleet.broken });
+    const recorder = await use({ url: fleet.routerUrl, instances: fleet.instanceUrls, broken: fleet.broken });
+    if (recorder.failed > 0 && fleet.routerWords !== "")
+      recorder.notes.push(`${policy}: the router runs${fleet.routerWords}`);
+    return recorder;
   } finally {
     await fleet.stop();
   }

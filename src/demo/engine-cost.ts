@@ -3,7 +3,7 @@
  * the fleet is as busy as asked for. Also the engines' settings. Used by workload.ts and fleet.ts.
  */
 import { PRESETS } from "../mock-engine/timing.ts";
-import type { TraceRequest } from "./trace.ts";
+import type { TraceRequest } from "./trace-request.ts";
 
 export const ENGINE_PRESET = "moe-21b";
 /** FastDeploy's default for `--max-num-seqs`. */

@@ -8,7 +8,8 @@
  * Arrivals: a Poisson process; within a minute the trace's are (coefficient of variation 1.09 over the whole hour).
  */
 import type { Random } from "../lib/random.ts";
-import type { Trace, TraceRequest } from "./trace.ts";
+import type { TraceRequest } from "./trace-request.ts";
+import type { Trace } from "./trace.ts";
 
 interface LengthComponent {
   readonly weight: number;

@@ -56,6 +56,11 @@ export class Fleet {
     return Promise.race(this.#children.map((child) => child.died));
   }
 
+  /** What the router said, for one who asks why requests failed; empty when it said nothing. */
+  get routerWords(): string {
+    return this.#children[0]?.lastWords ?? "";
+  }
+
   async stop(): Promise<void> {
     await Promise.all(this.#children.map((child) => child.stop()));
     for (const child of this.#children) RUNNING.delete(child);

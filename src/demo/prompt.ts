@@ -2,7 +2,7 @@
  * Makes the body of a request with a prompt of so many tokens, cheaply: copies of a prepared text, stamped so that prompts differ.
  * A token is four ASCII characters, as the mock engine and the router count. Called by replay.ts.
  */
-import type { TraceRequest } from "./trace.ts";
+import type { TraceRequest } from "./trace-request.ts";
 
 const CHARS_PER_TOKEN = 4;
 /** Of the trace's hash ids. */

@@ -39,6 +39,8 @@ export class Recorder {
   readonly #sendLagUs = newHistogram();
   readonly #instances = new Map<string, { requests: number; inFlight: number; busyMs: number }>();
   readonly #failures = new Map<string, number>();
+  /** What the router had to say when requests failed. */
+  readonly notes: string[] = [];
   #startedAt = 0;
   #endedAt = 0;
   started = 0;

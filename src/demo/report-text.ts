@@ -94,6 +94,7 @@ function conclusion(report: DemoReport, paint: Paint): string[] {
   if (lagMs > BUSY_LAG_MS) lines.push(paint("bad", busyNote(lagMs)));
   const errors = totalErrors(report);
   if (errors > 0) lines.push(paint("bad", `${whole(errors)} requests failed:`), ...failures(report.policies));
+  lines.push(...report.policies.flatMap((result) => result.notes.map((note) => paint("dim", note))));
   return lines;
 }
 

@@ -16,6 +16,8 @@ export interface PolicyResult {
   readonly errors: number;
   /** Why requests failed, most frequent first. */
   readonly failures: readonly (readonly [reason: string, count: number])[];
+  /** What the router had to say when requests failed. */
+  readonly notes: readonly string[];
   readonly ttftMs: Quantiles;
   readonly tokenGapMs: Quantiles;
   readonly tokensPerSecond: number;
@@ -54,6 +56,7 @@ export function policyResult(policy: string, recorder: Recorder): PolicyResult {
     requests: recorder.started,
     errors: recorder.failed,
     failures: recorder.failures(),
+    notes: recorder.notes,
     ttftMs: recorder.ttftMs,
     tokenGapMs: recorder.tokenGapMs,
     tokensPerSecond: (recorder.outputTokens * 1000) / elapsedMs,

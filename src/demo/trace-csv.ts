@@ -1,5 +1,5 @@
 /** The two CSV trace formats: Azure's LLM inference traces and draws from ServeGen. Columns are found by the header's names. */
-import type { TraceRequest } from "./trace.ts";
+import type { TraceRequest } from "./trace-request.ts";
 import { readTime, readTokens, TraceLineError } from "./trace-line.ts";
 
 interface CsvFormat {

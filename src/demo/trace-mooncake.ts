@@ -1,5 +1,5 @@
 /** Mooncake's JSON lines: lengths with the hash ids of a prompt's blocks, stamped in batches of three seconds. */
-import type { TraceRequest } from "./trace.ts";
+import type { TraceRequest } from "./trace-request.ts";
 import { readTime, readTokens, TraceLineError } from "./trace-line.ts";
 
 /** For a last batch that has no next one to show the period. */

@@ -7,16 +7,8 @@ import { basename } from "node:path";
 import { CSV_FORMATS, readCsvLine, readHeader } from "./trace-csv.ts";
 import { readMooncakeLine, spreadBatches } from "./trace-mooncake.ts";
 import { TraceLineError } from "./trace-line.ts";
+import type { TraceRequest } from "./trace-request.ts";
 import { UsageError } from "./usage-error.ts";
-
-export interface TraceRequest {
-  /** Arrival in the trace's own time, counted from its first request. */
-  readonly atMs: number;
-  readonly promptTokens: number;
-  readonly outputTokens: number;
-  /** Ids of the prompt's blocks of 512 tokens where the trace has them: an equal id after equal ids is an equal prefix. */
-  readonly blockIds: readonly number[] | null;
-}
 
 export interface Trace {
   /** For people: file or source, and format. */

@@ -5,7 +5,8 @@
  * fleet the load asked for; its arrival times are then scaled to the time of the replay, all by one factor.
  */
 import { engineWorkMs } from "./engine-cost.ts";
-import type { Trace, TraceRequest } from "./trace.ts";
+import type { TraceRequest } from "./trace-request.ts";
+import type { Trace } from "./trace.ts";
 
 export interface DueRequest extends TraceRequest {
   /** Index in the workload, and what makes its prompt unlike all others. */

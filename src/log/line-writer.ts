@@ -15,6 +15,7 @@ export class LineWriter {
   /** Of the queue, and of what is being written. */
   #queuedBytes = 0;
   #writing = false;
+  #ended = false;
   #dropped = 0;
   readonly #idle: (() => void)[] = [];
 
@@ -30,7 +31,7 @@ export class LineWriter {
   /** `lines` is one line or several, each with its newline. */
   write(lines: string): void {
     const bytes = Buffer.from(lines);
-    if (this.#queuedBytes + bytes.length > MAX_QUEUED_BYTES) {
+    if (this.#ended || this.#queuedBytes + bytes.length > MAX_QUEUED_BYTES) {
       this.#dropped += countLines(bytes);
       return;
     }
@@ -47,6 +48,12 @@ export class LineWriter {
     await Promise.race([promise, Bun.sleep(limitMs)]);
   }
 
+  /** Writes what waits, for at most `limitMs`, and drops the rest: then the descriptor can be closed, and its number used again. */
+  async end(limitMs: number): Promise<void> {
+    await this.flush(limitMs);
+    this.#ended = true;
+  }
+
   #next(): void {
     if (this.#queue.length === 0) {
       this.#writing = false;
@@ -60,6 +67,10 @@ export class LineWriter {
   }
 
   #writeFrom(bytes: Buffer, offset: number): void {
+    if (this.#ended) {
+      this.#dropped += countLines(bytes.subarray(offset)) + countLines(Buffer.concat(this.#queue));
+      return;
+    }
     write(this.#fd, bytes, offset, bytes.length - offset, null, (error, written) => {
       if (error?.code === "EAGAIN") setTimeout(() => this.#writeFrom(bytes, offset), RETRY_MS);
       else if (error === null && offset + written < bytes.length) this.#writeFrom(bytes, offset + written);

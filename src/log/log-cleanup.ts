@@ -48,8 +48,11 @@ export function surplusLogs(files: readonly LogFileSize[], limits: LogLimits): r
 
 /** `2026-03-30`, local time. */
 export function dayOf(date: Date): string {
-  const two = (value: number): string => String(value).padStart(2, "0");
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+}
+
+function two(value: number): string {
+  return String(value).padStart(2, "0");
 }
 
 function partOrder({ part }: LogName): number {

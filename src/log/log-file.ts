@@ -129,8 +129,12 @@ export class LogFile {
       this.#options.onProblem(`[ERROR] Failed to open log file ${this.#path(this.#day)}: ${textOf(error)}`);
       return;
     }
-    this.#droppedBefore += writer.dropped;
-    void writer.flush(CLOSE_AFTER_MS).then(() => closeSync(fd));
+    const { dropped } = writer;
+    this.#droppedBefore += dropped;
+    void writer.end(CLOSE_AFTER_MS).then(() => {
+      closeSync(fd);
+      this.#droppedBefore += writer.dropped - dropped;
+    });
   }
 
   #path(day: string): string {

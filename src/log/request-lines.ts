@@ -27,6 +27,7 @@ export interface RequestLinesOptions {
   readonly add: (line: string) => void;
   /** False: only ERROR lines are wanted. */
   readonly info: boolean;
+  readonly warn: boolean;
   /** Milliseconds since the epoch. */
   readonly nowMs: () => number;
 }
@@ -47,15 +48,6 @@ export class RequestLines {
     this.#tags = tagText(tags);
   }
 
-  get wantsInfo(): boolean {
-    return this.#options.info;
-  }
-
-  /** An INFO line in which nothing comes from outside. */
-  say(message: string): void {
-    this.#info(message);
-  }
-
   parsed(): void {
     this.#info("Parsing completed; starting worker selection.");
   }
@@ -68,6 +60,16 @@ export class RequestLines {
       | "after SelectWorker decode, before return",
   ): void {
     if (this.#options.info) this.#info(`${moment}. ts_ms=${goMilliseconds(this.#options.nowMs())}`);
+  }
+
+  /** Whether it is worth making a text for `strategy`. */
+  get wantsInfo(): boolean {
+    return this.#options.info;
+  }
+
+  /** What a cache-aware policy decided, and by which figures. */
+  strategy(text: string): void {
+    this.#info(`cache-aware prefill: final strategy: ${text}. ts_ms=${goMilliseconds(this.#options.nowMs())}`);
   }
 
   selected(role: LineRole, { url, requestCount, promptTokens }: InstanceCounts): void {
@@ -108,6 +110,11 @@ export class RequestLines {
     this.error(`${stream ? "scanner" : "copy"} error: ${problem}`);
   }
 
+  warn(message: string): void {
+    if (!this.#options.warn) return;
+    this.#options.add(`${goPrefix("warn", this.#options.nowMs())}${this.#tags}${oneLine(message)}\n`);
+  }
+
   error(message: string): void {
     this.#options.add(`${goPrefix("error", this.#options.nowMs())}${this.#tags}${oneLine(message)}\n`);
   }
@@ -141,8 +148,11 @@ function tag(name: string, value: string | null): string {
 /** `2026-03-30 18:25:49.123`, local time. */
 function goMilliseconds(nowMs: number): string {
   const now = new Date(nowMs);
-  const two = (value: number): string => String(value).padStart(2, "0");
   const day = `${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}`;
   const time = `${two(now.getHours())}:${two(now.getMinutes())}:${two(now.getSeconds())}`;
   return `${day} ${time}.${String(now.getMilliseconds()).padStart(3, "0")}`;
+}
+
+function two(value: number): string {
+  return String(value).padStart(2, "0");
 }

@@ -1,6 +1,5 @@
 /** What all requests of a worker thread share. Built by worker/thread.ts. */
 import type { Dispatcher } from "../scheduler/assignment.ts";
-import type { CacheChoice } from "../scheduler/cache-choice.ts";
 import type { RequestLines } from "../log/request-lines.ts";
 import type { UpstreamClient } from "../upstream/client.ts";
 import type { Downstream } from "./downstream.ts";
@@ -14,8 +13,6 @@ export interface ProxyContext {
   readonly upstream: UpstreamClient;
   readonly recorder: Recorder;
   readonly prompts: PromptReader;
-  /** Says for the log why a cache-aware policy chose as it did. */
-  readonly explain: (choice: CacheChoice) => string;
   readonly retryBudget: RetryBudget;
   readonly limits: ProxyLimits;
   /** Prefill and decode run on separate instances. */

@@ -1,8 +1,7 @@
 /** Reads the bounded body once and says what the scheduler needs to know of it. Called by handle.ts. */
 import { RouterError } from "../errors.ts";
-import type { PromptUse, SchedulingRequest } from "../scheduler/assignment.ts";
+import type { SchedulingRequest } from "../scheduler/assignment.ts";
 import { readBodyFields, type RequestIdField } from "./body-fields.ts";
-import type { ProxyContext } from "./context.ts";
 import type { Downstream } from "./downstream.ts";
 import { estimatePromptTokens } from "./prompt-size.ts";
 
@@ -22,24 +21,11 @@ export interface Description {
 }
 
 /** Throws RouterError `invalid_json` for what is no JSON object, and what `readBody` throws. */
-export async function describe(client: Downstream, proxy: ProxyContext): Promise<Description> {
-  const body = await client.readBody(proxy.limits.maxBodyBytes);
+export async function describe(client: Downstream, maxBodyBytes: number): Promise<Description> {
+  const body = await client.readBody(maxBodyBytes);
   const result = readBodyFields(body);
   if (!result.ok) throw new RouterError("invalid_json", result.problem);
   const { model, stream, sessionId, reqId, requestId, hasPrompt } = result.fields;
-  const use = promptUseOf(proxy);
-  const kind = client.path === "/v1/completions" ? "completions" : "chat";
-  const prompt = use === "nothing" ? null : await proxy.prompts.read(body, kind, use);
-  const promptTokens = estimatePromptTokens(body);
-  const scheduling = { role: "mixed", model, stream, sessionId, promptTokens, ...prompt } as const;
-  const counted = prompt?.countedTokens;
-  const tags = { reqId, sessionId };
-  return { body, requestId, tags, hasPrompt: counted === undefined ? hasPrompt : counted > 0, scheduling };
-}
-
-/** A pair is chosen by two policies, from one description. */
-function promptUseOf({ splitwise, dispatcher }: ProxyContext): PromptUse {
-  if (!splitwise) return dispatcher.promptUse("mixed");
-  const [prefill, decode] = [dispatcher.promptUse("prefill"), dispatcher.promptUse("decode")];
-  return decode === "prefixes" ? decode : prefill;
+  const scheduling = { role: "mixed", model, stream, sessionId, promptTokens: estimatePromptTokens(body) } as const;
+  return { body, requestId, tags: { reqId, sessionId }, hasPrompt, scheduling };
 }

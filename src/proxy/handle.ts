@@ -10,8 +10,9 @@ import { checkRequest } from "./check-request.ts";
 import type { ProxyContext } from "./context.ts";
 import { describe } from "./describe.ts";
 import type { Downstream } from "./downstream.ts";
+import { withPrompt } from "./read-prompt.ts";
 import { newRecord, type RequestRecord } from "./record.ts";
-import { beginLines, countsOf, logError, nameRequest, withReasons } from "./request-log.ts";
+import { beginLines, countsOf, logError, nameRequest } from "./request-log.ts";
 import { redirect, respondError } from "./respond.ts";
 import { refusalError, upstreamError } from "./router-error.ts";
 import { findRoute } from "./routes.ts";
@@ -41,13 +42,14 @@ export async function handle(client: Downstream, proxy: ProxyContext): Promise<v
 
 async function infer(client: Downstream, proxy: ProxyContext, record: RequestRecord): Promise<void> {
   beginLines(client, proxy, record);
-  const { body, tags, hasPrompt, ...described } = await describe(client, proxy);
-  const scheduling = withReasons(described.scheduling, record, proxy);
+  const description = await describe(client, proxy.limits.maxBodyBytes);
+  const { body, tags, hasPrompt } = description;
   nameRequest(record, { ...tags, requestId: null });
   record.bodyAt = proxy.now();
   record.hasPrompt = hasPrompt;
   record.requestBytes = body.length;
-  record.stream = scheduling.stream;
+  record.stream = description.scheduling.stream;
+  const scheduling = await withPrompt(description, proxy, record);
   proxy.retryBudget.deposit();
   const excluded = new Set<InstanceId>();
   let failure: UpstreamFailure | null = null;

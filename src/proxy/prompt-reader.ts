@@ -1,5 +1,5 @@
 /**
- * Reads of a prompt what the policies want to know: its length, and the hashes of its blocks (scheduler/prefix-hashes.ts). describe.ts
+ * Reads of a prompt what the policies want to know: its length, and the hashes of its blocks (scheduler/prefix-hashes.ts). read-prompt.ts
  * asks for it where a policy reads prompts; else no long body is ever parsed. Whatever has to wait, waits here, before the choice.
  */
 import { RouterError } from "../errors.ts";
@@ -14,7 +14,15 @@ export interface PromptReaderOptions {
   readonly seed: number;
   /** Null: every code point counts as a token. */
   readonly tokenizer: Tokenizer | null;
+  /** For requests without lines of their own. */
   readonly warn: (message: string) => void;
+}
+
+export interface PromptQuestion {
+  readonly kind: PromptKind;
+  readonly use: Exclude<PromptUse, "nothing">;
+  /** Takes what is to be said of this request. */
+  readonly lines: { warn(message: string): void } | null;
 }
 
 export type PromptFacts = Pick<SchedulingRequest, "countedTokens" | "prefixHashes">;
@@ -34,22 +42,22 @@ export class PromptReader {
   }
 
   /** Throws RouterError `invalid_json`. */
-  async read(body: Uint8Array, kind: PromptKind, use: Exclude<PromptUse, "nothing">): Promise<PromptFacts> {
+  async read(body: Uint8Array, { kind, use, lines }: PromptQuestion): Promise<PromptFacts> {
     if (body.length > MAX_PARSED_BYTES) return NOTHING;
     const text = promptText(parse(body), kind);
     const countedTokens = 2 * codePointCount(text);
     if (use === "tokens" || text === "") return { countedTokens };
     const { blockSize, seed } = this.#options;
-    const tokens = firstOf(await this.#tokens(text), blockSize * MAX_BLOCKS);
-    return { countedTokens, prefixHashes: prefixHashes(tokens, blockSize, seed) };
+    const tokens = await this.#tokens(text, lines ?? this.#options);
+    return { countedTokens, prefixHashes: prefixHashes(tokens, blockSize, seed, MAX_BLOCKS) };
   }
 
-  async #tokens(text: string): Promise<Iterable<number>> {
-    const { tokenizer, warn } = this.#options;
+  async #tokens(text: string, log: { warn(message: string): void }): Promise<ArrayLike<number>> {
+    const { tokenizer } = this.#options;
     if (tokenizer === null) return codePoints(text);
     const result = await tokenizer.tokenize(text);
     if (result.ok) return result.tokens;
-    warn(`cache-aware prefill: tokenizer failed, fallback to char tokens: ${result.problem}`);
+    log.warn(`cache-aware prefill: tokenizer failed, fallback to char tokens: ${result.problem}`);
     return codePoints(text);
   }
 }
@@ -60,13 +68,5 @@ function parse(body: Uint8Array): unknown {
   } catch (error) {
     // The search for fields sees only the rims of a long body; here the client's mistake inside comes out.
     throw new RouterError("invalid_json", error instanceof Error ? error.message.slice(0, 80) : "not JSON", error);
-  }
-}
-
-function* firstOf(tokens: Iterable<number>, limit: number): Generator<number> {
-  let left = limit;
-  for (const token of tokens) {
-    if (left-- <= 0) return;
-    yield token;
   }
 }

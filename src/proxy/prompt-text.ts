@@ -1,8 +1,11 @@
 /** The prompt inside a request body, as policies count and compare it (spec/fd-router.md §6.2). Called by prompt-reader.ts. */
 
 /** White space as Go trims it, which has U+0085 and not U+FEFF, unlike `trim`. */
-const SPACE = "[\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]";
-const OUTER_SPACE = new RegExp(`^${SPACE}+|${SPACE}+$`, "g");
+const SPACE = new Set(
+  Array.from("\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000", (space) => space.charCodeAt(0)).concat(
+    Array.from({ length: 11 }, (_, i) => 0x2000 + i),
+  ),
+);
 
 export type PromptKind = "chat" | "completions";
 
@@ -10,7 +13,7 @@ export type PromptKind = "chat" | "completions";
 export function promptText(parsed: unknown, kind: PromptKind): string {
   const pieces = kind === "chat" ? chatPieces(parsed) : textsOf(member(parsed, "prompt"), (item) => item);
   return pieces
-    .map((piece) => piece.replace(OUTER_SPACE, ""))
+    .map(withoutOuterSpace)
     .filter((piece) => piece !== "")
     .join(" ");
 }
@@ -41,6 +44,15 @@ function textsOf(value: unknown, textIn: (item: unknown) => unknown): string[] {
 
 function textItem(item: unknown): unknown {
   return member(item, "type") === "text" ? member(item, "text") : null;
+}
+
+/** From the ends inwards: a pattern for the end would be tried at every space of a long text. */
+function withoutOuterSpace(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && SPACE.has(text.charCodeAt(start))) start++;
+  while (end > start && SPACE.has(text.charCodeAt(end - 1))) end--;
+  return text.slice(start, end);
 }
 
 function member(value: unknown, name: string): unknown {

@@ -1,7 +1,7 @@
 /** What a request's log lines (log/request-lines.ts) are told in more than one place of the proxy: its names, its errors, its attempts. */
-import type { RouterError } from "../errors.ts";
+import { ERRORS, type RouterError } from "../errors.ts";
 import type { InstanceCounts, RequestLines } from "../log/request-lines.ts";
-import type { Assignment, SchedulingRequest } from "../scheduler/assignment.ts";
+import type { Assignment } from "../scheduler/assignment.ts";
 import type { UpstreamFailure } from "../upstream/failure.ts";
 import { describeFailure } from "../upstream/failure.ts";
 import type { ProxyContext } from "./context.ts";
@@ -40,16 +40,6 @@ function traceIdOf(client: Downstream): string | null {
   return /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(client.header("traceparent") ?? "")?.[1] ?? null;
 }
 
-/** The request as the scheduler sees it, with an ear for its reasons when they go to the log. */
-export function withReasons(
-  scheduling: SchedulingRequest,
-  { lines }: RequestRecord,
-  { explain }: ProxyContext,
-): SchedulingRequest {
-  if (lines === null || !lines.wantsInfo) return scheduling;
-  return { ...scheduling, explain: (choice) => lines.say(explain(choice)) };
-}
-
 export function countsOf(assignment: Assignment): InstanceCounts {
   const { instance, requestCount, promptTokens } = assignment;
   return { url: instance.id, requestCount, promptTokens };
@@ -62,7 +52,7 @@ export function logRelease({ lines, hasPrompt }: RequestRecord, assignment: Assi
 
 /** The router's own error, in the words that log scripts know. */
 export function logError(lines: RequestLines, error: RouterError): void {
-  const detail = error.message.slice(error.message.indexOf(": ") + 2);
+  const detail = error.message.slice(ERRORS[error.code].text.length).replace(/^: /, "");
   switch (error.code) {
     case "invalid_body":
       return lines.error(`Failed to read request body: ${detail}`);
@@ -75,19 +65,27 @@ export function logError(lines: RequestLines, error: RouterError): void {
     case "no_pair":
     case "client_closed":
       return undefined;
-    default:
+    case "body_timeout":
+    case "body_too_large":
+    case "control_unavailable":
+    case "draining":
+    case "internal":
+    case "invalid_request":
+    case "method_not_allowed":
+    case "saturated":
+    case "unknown_model":
+    case "unknown_path":
+    case "upstream_failed":
+    case "upstream_invalid":
+    case "upstream_timeout":
+    case "uri_too_long":
       return lines.error(error.message);
   }
 }
 
 /** As Go's HTTP client says it where scripts look for it, else in our own words. */
 export function goFailureText(failure: UpstreamFailure): string {
-  switch (failure.kind) {
-    case "closed-unanswered":
-      return /reset/i.test(failure.detail) ? "read: connection reset by peer" : "EOF";
-    case "cut":
-      return /reset/i.test(failure.detail) ? "read: connection reset by peer" : "unexpected EOF";
-    default:
-      return describeFailure(failure);
-  }
+  if (failure.kind !== "closed-unanswered" && failure.kind !== "cut") return describeFailure(failure);
+  if (/reset/i.test(failure.detail)) return "read: connection reset by peer";
+  return failure.kind === "cut" ? "unexpected EOF" : "EOF";
 }

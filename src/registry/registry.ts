@@ -24,7 +24,7 @@ export function apply(state: RegistryState, command: RegistryCommand, now: numbe
       answer = beat(change, command.at, command.figures);
       break;
     case "report":
-      for (const engineReport of command.reports) report(change, engineReport);
+      for (const engineReport of command.reports) takeReport(change, engineReport);
       break;
     case "drain":
       answer = setDrained(change, command.id, true);
@@ -63,7 +63,7 @@ function beat(change: Change, at: LeaseRef, figures: EngineFigures | null): Answ
   return { ok: true, entry: change.put({ ...entry, lease, report }) };
 }
 
-function report(change: Change, { id, epoch, figures }: EngineReport): void {
+function takeReport(change: Change, { id, epoch, figures }: EngineReport): void {
   const entry = change.entries.get(id);
   if (entry?.epoch !== epoch || !isListed(entry)) return;
   // The first one makes the instance known; what it says later can wait a little.

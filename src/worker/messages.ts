@@ -33,7 +33,8 @@ export interface WorkerSettings extends LiveOptions {
 export type CutScope = "all" | "all-but-streams";
 
 export type ToWorker =
-  | { readonly kind: "start"; readonly settings: WorkerSettings }
+  /** With the fleet: a thread that listened before it knew it would answer 503. */
+  | { readonly kind: "start"; readonly settings: WorkerSettings; readonly snapshot: FleetSnapshot }
   | { readonly kind: "snapshot"; readonly snapshot: FleetSnapshot }
   | { readonly kind: "digest"; readonly digest: LoadDigest }
   /** Another thread ended: its load is gone. */

@@ -201,8 +201,6 @@ export class ServeDownstream implements Downstream {
   #leave(): void {
     if (this.#gone || this.#state === "ended") return;
     this.#gone = true;
-    // Bun keeps a request until its handler has answered, though nobody will read it.
-    if (this.#state === "open") this.#respond(new Response());
     this.#state = "ended";
     this.#finish?.();
     this.onGone?.();

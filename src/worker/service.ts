@@ -14,7 +14,7 @@ import { Departures } from "./departures.ts";
 import type { MainLink } from "./main-link.ts";
 import type { LiveOptions, ToWorker, WorkerSettings } from "./messages.ts";
 import { ModelList } from "./models.ts";
-import { PromptParts } from "./prompt-parts.ts";
+import { Prompts } from "./prompts.ts";
 import { ThreadRecorder } from "./recorder.ts";
 import { IDLE_CONNECTION_SECS, ServeDownstream } from "./serve-downstream.ts";
 import { Ticker } from "./ticker.ts";
@@ -26,7 +26,7 @@ export class WorkerService {
   readonly #scheduler: Scheduler;
   readonly #upstream: UpstreamClient;
   readonly #recorder: ThreadRecorder;
-  readonly #prompts: PromptParts;
+  readonly #prompts: Prompts;
   #proxy: ProxyContext;
   readonly #ticker: Ticker;
   readonly #departures = new Departures();
@@ -35,8 +35,9 @@ export class WorkerService {
   #snapshot: FleetSnapshot = EMPTY_SNAPSHOT;
   #draining = false;
 
-  static start(settings: WorkerSettings, link: MainLink): WorkerService {
+  static start(settings: WorkerSettings, snapshot: FleetSnapshot, link: MainLink): WorkerService {
     const service = new WorkerService(settings, link);
+    service.#update(snapshot);
     service.#listen(settings);
     return service;
   }
@@ -52,7 +53,7 @@ export class WorkerService {
       onCrash: (message) => link.send({ kind: "crashed", message }),
       onFailure: (id) => link.send({ kind: "observed", id }),
     });
-    this.#prompts = new PromptParts(settings.prefixSeed, this.#recorder);
+    this.#prompts = new Prompts(settings.prefixSeed, (message) => this.#recorder.warn(message));
     const sources = {
       snapshot: () => this.#snapshot,
       draining: () => this.#draining,
@@ -60,7 +61,7 @@ export class WorkerService {
       control: link.control.bind(link),
     };
     this.#proxy = {
-      ...this.#prompts.parts(scheduler),
+      prompts: this.#prompts.reader(scheduler),
       dispatcher: this.#scheduler,
       upstream: this.#upstream,
       recorder: this.#recorder,
@@ -183,8 +184,8 @@ export class WorkerService {
     this.#scheduler.configure(scheduler);
     this.#upstream.configure(clientOptions(proxy));
     this.#recorder.configure(log);
-    const prompts = this.#prompts.parts(scheduler);
-    this.#proxy = { ...this.#proxy, ...prompts, retryBudget: newRetryBudget(proxy), limits: limitsOf(proxy) };
+    const prompts = this.#prompts.reader(scheduler);
+    this.#proxy = { ...this.#proxy, prompts, retryBudget: newRetryBudget(proxy), limits: limitsOf(proxy) };
   }
 
   async #drain(noticeMs: number): Promise<void> {

@@ -14,7 +14,7 @@ let service: WorkerService | null = null;
 // Installed before anything is awaited: a message with no handler is lost.
 parentPort.on("message", (message: ToWorker) => {
   if (message.kind === "start") {
-    service = WorkerService.start(message.settings, link);
+    service = WorkerService.start(message.settings, message.snapshot, link);
     getStuckForTests(message.settings.name);
   } else service?.receive(message);
 });

@@ -119,5 +119,7 @@ describe("the report for people", () => {
     const report = reportOf(record("p2c", { a: [5] }, 3));
     expect(totalErrors(report)).toBe(3);
     expect(reportText(report)).toContain("3 requests failed:\n  p2c          3 x status 503");
+    const told = reportOf({ ...record("p2c", {}, 1), notes: ["the router runs; it wrote:\nno instance"] });
+    expect(reportText(told)).toContain("status 503\nthe router runs; it wrote:\nno instance");
   });
 });

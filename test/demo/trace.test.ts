@@ -99,9 +99,10 @@ describe("bad files are refused with line, value and what was wanted", () => {
   });
 
   test("whatever the text, it is read or refused by a TraceLineError", () => {
+    const unit = fc.constantFrom(...'\n\r,.:-+ 0179eTZ{}[]"\\\0é\u{1f600}');
     const header = fc.constantFrom("", "TIMESTAMP,ContextTokens,GeneratedTokens\n", "{", "{}\n");
     fc.assert(
-      fc.property(header, fc.string({ unit: "binary", maxLength: 300 }), (start, rest) => {
+      fc.property(header, fc.string({ unit, maxLength: 200 }), (start, rest) => {
         try {
           parseTrace(start + rest);
         } catch (error) {

@@ -2,7 +2,8 @@ import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { engineWorkMs } from "../../src/demo/engine-cost.ts";
 import { planWorkload, requestsForLoad, warmUpWorkload, type WorkloadPlan } from "../../src/demo/workload.ts";
-import type { Trace, TraceRequest } from "../../src/demo/trace.ts";
+import type { TraceRequest } from "../../src/demo/trace-request.ts";
+import type { Trace } from "../../src/demo/trace.ts";
 
 const PLAN: WorkloadPlan = { load: 0.5, instances: 4, durationMs: 1000, timeScale: 10 };
 

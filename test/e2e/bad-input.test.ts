@@ -77,7 +77,6 @@ test("a chunked body is read like any other", async () => {
 
 test.each([
   ["/v1/embeddings", "POST", "not_found_error"],
-  ["/v1/chat/completions/", "POST", "not_found_error"],
   [CHAT, "GET", "invalid_request_error"],
   [CHAT, "DELETE", "invalid_request_error"],
   ["/v1/models", "PUT", "invalid_request_error"],
@@ -88,13 +87,21 @@ test.each([
   if (answer.status === 405) expect(answer.header("allow")).toMatch(/^(GET|POST)$/);
 });
 
-test.each(["/", "/nowhere", "/v2", "/registered/", "/.env", "/health%00", "/..%2f..%2fetc/passwd"])(
+test.each(["/", "/nowhere", "/v2", "/.env", "/health%00", "/..%2f..%2fetc/passwd"])(
   "%s is 404 as the Go router says it",
   async (path) => {
     const answer = await fleet.ask({ path });
     expect({ status: answer.status, text: answer.text }).toEqual({ status: 404, text: "404 page not found" });
   },
 );
+
+test.each([
+  [`${CHAT}/`, "POST", 307, CHAT],
+  ["/registered/", "GET", 301, "/registered"],
+])("a slash too many, %s by %s, is %p to where it is right", async (path, method, status, location) => {
+  const answer = await fleet.ask({ path, method });
+  expect({ status: answer.status, location: answer.header("location") }).toEqual({ status, location });
+});
 
 describe("requests that are no HTTP/1.1", () => {
   test.each([

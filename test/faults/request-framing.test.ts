@@ -250,15 +250,25 @@ describe("methods and paths", () => {
     expect(upstream.received).toBe("");
   });
 
-  test("A47 what is not the exact path is no path, and never reaches an instance", async () => {
-    for (const path of [
-      "/v1/chat%2fcompletions",
+  test("A47 a path is routed and forwarded in one form, whatever its escapes", async () => {
+    expect((await ask(front.port, chat("{}", [], "/v1/chat%2fcompletions")))?.status).toBe(200);
+    expect((await ask(front.port, chat("{}", [], "/x/%2e%2e/v1/%63hat/completions")))?.status).toBe(200);
+    expect(upstream.requests.map(({ head }) => head.split("\r\n")[0])).toEqual(
+      Array(2).fill("POST /v1/chat/completions HTTP/1.1"),
+    );
+  });
+
+  test("A47 what is no path of ours never reaches an instance", async () => {
+    const paths = [
       "//v1/chat/completions",
       "/v1//chat/completions",
-      "/v1/chat/completions/",
-    ]) {
-      expect((await ask(front.port, chat("{}", [], path)))?.status).toBe(404);
-    }
+      "/v1/chat%252fcompletions",
+      "/v1/chat/completions%00",
+    ];
+    for (const path of paths) expect((await ask(front.port, chat("{}", [], path)))?.status).toBe(404);
+    const slash = await ask(front.port, chat("{}", [], "/v1/chat/completions/?a=1"));
+    expect(slash?.status).toBe(307);
+    expect(slash?.head).toMatch(/location: \/v1\/chat\/completions\?a=1\r?$/im);
     expect(upstream.received).toBe("");
   });
 

@@ -2,6 +2,7 @@
 import type { Difference } from "./compare.ts";
 import type { GoldenCase } from "./corpus.ts";
 import { LOG_RULES } from "./log-differences.ts";
+import { POLICY_RULES } from "./policy-differences.ts";
 import { PROCESS_RULES } from "./process-differences.ts";
 import { RELAY_RULES } from "./relay-differences.ts";
 import { ROUTE_RULES } from "./route-differences.ts";
@@ -19,7 +20,7 @@ export interface Rule {
   readonly check?: (difference: Difference, golden: GoldenCase, all: readonly Difference[]) => boolean;
 }
 
-export const RULES: readonly Rule[] = [...ROUTE_RULES, ...RELAY_RULES, ...LOG_RULES, ...PROCESS_RULES];
+export const RULES: readonly Rule[] = [...ROUTE_RULES, ...RELAY_RULES, ...LOG_RULES, ...POLICY_RULES, ...PROCESS_RULES];
 
 export function explain(golden: GoldenCase, difference: Difference, all: readonly Difference[]): Rule | null {
   return RULES.find((rule) => applies(rule, golden, difference, all)) ?? null;

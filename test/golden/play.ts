@@ -113,8 +113,8 @@ function configOf({ config = {} }: GoldenCase): object {
 async function perform(golden: GoldenCase, stage: Stage, router: RouterProcess): Promise<Seen> {
   await serves(stage);
   for (const body of golden.registered_before ?? []) await register(stage, body);
-  await fleetKnown(golden, stage);
-  const skip = await settledLength(router, golden.registered_before?.length ?? 0);
+  const looks = await fleetKnown(golden, stage);
+  const skip = await settledLength(router, golden.registered_before?.length ?? 0, looks);
   for (const engine of stage.engines.values()) {
     engine.received = [];
     engine.gets = [];
@@ -261,20 +261,23 @@ function receivedBy(golden: GoldenCase, stage: Stage): readonly RecordedRequest[
   });
 }
 
-/** Waits until the worker thread knows all that was registered, and what the engines' metrics say; the Go router asks for them later. */
+/** Waits until the worker thread knows all that was registered, and what the engines' metrics say; the Go router asks for them later. Returns how often it looked. */
 async function fleetKnown(
   { registered_before: bodies = [], engine_metrics: metrics = {} }: GoldenCase,
   stage: Stage,
-): Promise<void> {
+): Promise<number> {
   const wanted = new Set(bodies.map((body) => /\{P\d\}/.exec(body)?.[0] ?? body)).size;
+  if (wanted === 0) return 0;
   const asked = (name: string): boolean => stage.engine(name).gets.some((get) => get.includes("GET /metrics"));
-  for (let waitedMs = 0; waitedMs < 500; waitedMs += 10) {
+  let looks = 0;
+  for (; looks < 50; looks++) {
     const response = await fetch(`http://127.0.0.1:${stage.routerPort}/ready`, { keepalive: false });
     const { instances = 0 } = JSON.parse(await response.text());
     if (instances >= wanted && Object.keys(metrics).every(asked)) break;
     await sleep(10);
   }
   if (Object.keys(metrics).length > 0) await sleep(150);
+  return looks + 1;
 }
 
 function isAsSent(body: Buffer, like: Recorded | undefined, { sent }: GoldenCase, stage: Stage): boolean {
@@ -287,10 +290,10 @@ function showHead(head: string, like: Recorded | undefined, stage: Stage): Recor
 }
 
 /** Length of the log once the lines of the start and of the registrations are in it. */
-async function settledLength(router: RouterProcess, registrations: number): Promise<number> {
+async function settledLength(router: RouterProcess, registrations: number, looks: number): Promise<number> {
   for (let waitedMs = 0; waitedMs < 2 * LINES_MS; waitedMs += 10) {
-    const lines = router.stdout.match(/\[POST\] \/register HTTP/g)?.length ?? 0;
-    if (lines >= registrations) break;
+    const lines = router.stdout.match(/\[(?:POST\] \/register|GET\] \/ready) HTTP/g)?.length ?? 0;
+    if (lines >= registrations + looks) break;
     await sleep(10);
   }
   return router.stdout.length;

@@ -3,6 +3,8 @@ import { RouterError } from "../../src/errors.ts";
 import { PromptReader } from "../../src/proxy/prompt-reader.ts";
 import type { TokenizeResult } from "../../src/proxy/tokenizer.ts";
 
+const CHAT = { kind: "chat", lines: null } as const;
+
 function readerOf(
   answer: ((text: string) => TokenizeResult) | null = null,
   seed = 7,
@@ -20,8 +22,8 @@ function chat(content: string): Uint8Array {
 describe("a prompt that is read", () => {
   test("counts two tokens for each code point, and has a hash for each full block", async () => {
     const { reader } = readerOf();
-    expect(await reader.read(chat("你好"), "chat", "tokens")).toEqual({ countedTokens: 4 });
-    const facts = await reader.read(chat("abcdefghij"), "chat", "prefixes");
+    expect(await reader.read(chat("你好"), { ...CHAT, use: "tokens" })).toEqual({ countedTokens: 4 });
+    const facts = await reader.read(chat("abcdefghij"), { ...CHAT, use: "prefixes" });
     expect(facts.countedTokens).toBe(20);
     expect(facts.prefixHashes).toHaveLength(2);
   });
@@ -29,7 +31,8 @@ describe("a prompt that is read", () => {
   test("has the same hashes in every thread of one seed, and others with another seed", async () => {
     const hashes = await Promise.all(
       [7, 7, 8].map(
-        async (seed) => (await readerOf(null, seed).reader.read(chat("abcd"), "chat", "prefixes")).prefixHashes,
+        async (seed) =>
+          (await readerOf(null, seed).reader.read(chat("abcd"), { ...CHAT, use: "prefixes" })).prefixHashes,
       ),
     );
     expect(hashes[1]).toEqual(hashes[0]);
@@ -38,21 +41,24 @@ describe("a prompt that is read", () => {
 
   test("has no hashes when it is empty, and the empty list when it is shorter than a block", async () => {
     const { reader } = readerOf();
-    expect(await reader.read(chat(" "), "chat", "prefixes")).toEqual({ countedTokens: 0 });
-    expect(await reader.read(chat("abc"), "chat", "prefixes")).toEqual({ countedTokens: 6, prefixHashes: [] });
+    expect(await reader.read(chat(" "), { ...CHAT, use: "prefixes" })).toEqual({ countedTokens: 0 });
+    expect(await reader.read(chat("abc"), { ...CHAT, use: "prefixes" })).toEqual({
+      countedTokens: 6,
+      prefixHashes: [],
+    });
   });
 
   test("goes by the tokenizer's tokens for its prefixes, and never for its length", async () => {
     const { reader } = readerOf(() => ({ ok: true, tokens: [1, 2, 3, 4, 5, 6, 7, 8, 9] }));
-    const facts = await reader.read(chat("ab"), "chat", "prefixes");
+    const facts = await reader.read(chat("ab"), { ...CHAT, use: "prefixes" });
     expect(facts.countedTokens).toBe(4);
     expect(facts.prefixHashes).toHaveLength(2);
   });
 
   test("goes by code points when the tokenizer fails, and warns", async () => {
-    const plain = await readerOf().reader.read(chat("abcdefgh"), "chat", "prefixes");
+    const plain = await readerOf().reader.read(chat("abcdefgh"), { ...CHAT, use: "prefixes" });
     const { reader, warnings } = readerOf(() => ({ ok: false, problem: "tokenizer response status 500: oops" }));
-    expect(await reader.read(chat("abcdefgh"), "chat", "prefixes")).toEqual(plain);
+    expect(await reader.read(chat("abcdefgh"), { ...CHAT, use: "prefixes" })).toEqual(plain);
     expect(warnings).toEqual([
       "cache-aware prefill: tokenizer failed, fallback to char tokens: tokenizer response status 500: oops",
     ]);
@@ -60,15 +66,15 @@ describe("a prompt that is read", () => {
 
   test("has a bounded number of hashes, and none when its body is too long to be parsed", async () => {
     const { reader } = readerOf();
-    const { prefixHashes } = await reader.read(chat("x".repeat(100_000)), "chat", "prefixes");
+    const { prefixHashes } = await reader.read(chat("x".repeat(100_000)), { ...CHAT, use: "prefixes" });
     expect(prefixHashes).toHaveLength(4096);
-    expect(await reader.read(chat("x".repeat(9_000_000)), "chat", "prefixes")).toEqual({});
+    expect(await reader.read(chat("x".repeat(9_000_000)), { ...CHAT, use: "prefixes" })).toEqual({});
   });
 
   test("is refused where the body is no JSON, however deep inside", async () => {
     const broken = Buffer.from(`{"messages":[{"content":"${"x".repeat(10_000)}"},,]}`);
     const error = await readerOf()
-      .reader.read(broken, "chat", "tokens")
+      .reader.read(broken, { ...CHAT, use: "tokens" })
       .catch((problem: unknown) => problem);
     expect(error).toBeInstanceOf(RouterError);
     expect(error).toHaveProperty("code", "invalid_json");

@@ -65,3 +65,10 @@ test("code points are counted, not UTF-16 units; half a pair alone counts as one
     { numRuns: 500, seed: 2 },
   );
 });
+
+test("long runs of space within a text cost no more than their length", () => {
+  const text = `x${" ".repeat(1_000_000)}x`;
+  const started = performance.now();
+  expect(promptText(chat(text), "chat")).toBe(text);
+  expect(performance.now() - started).toBeLessThan(500);
+});

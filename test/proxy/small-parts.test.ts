@@ -62,11 +62,13 @@ describe("checkRequest", () => {
 });
 
 describe("routes", () => {
-  test("known paths, exactly", () => {
+  test("known paths, exactly, but for escapes and a slash at the end", () => {
     expect(findRoute("POST", "/v1/completions").kind).toBe("inference");
     expect(findRoute("GET", "/v1/models").kind).toBe("models");
     expect(findRoute("POST", "/register").kind).toBe("control");
-    for (const path of ["/V1/completions", "/v1", "", "/registered/x"]) {
+    expect(findRoute("POST", "/v1/completions/")).toEqual({ kind: "redirect", path: "/v1/completions" });
+    expect(findRoute("POST", "/v1%2Fcompletions").path).toBe("/v1/completions");
+    for (const path of ["/v1/completions//", "/v1/completions%", "/V1/completions", "/v1", "", "/registered/x"]) {
       expect(codeOf(() => findRoute("POST", path))).toBe("unknown_path");
     }
   });

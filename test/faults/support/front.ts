@@ -1,5 +1,6 @@
 /** The real front (worker service on Bun.serve, proxy, scheduler, HTTP client) in this process, with instances of the test's choice. */
 import type { MessagePort } from "node:worker_threads";
+import { EMPTY_SNAPSHOT } from "../../../src/fleet/snapshot.ts";
 import type { ControlReply, ControlRequest } from "../../../src/fleet/control.ts";
 import { instanceId, type Instance } from "../../../src/fleet/instance.ts";
 import { logOptions } from "../../../src/log/options.ts";
@@ -51,6 +52,7 @@ export class Front {
         scheduler: schedulerOptions.parse({}),
         log: logOptions.parse({}),
       },
+      EMPTY_SNAPSHOT,
       link,
     );
     const listening = messages.find((message) => message.kind === "listening");

@@ -158,7 +158,6 @@ export class FakeParts {
       limits: { maxBodyBytes: 1000, retries, writeTimeoutMs: 0 },
       splitwise: false,
       prompts: new PromptReader({ blockSize: 64, seed: 0, tokenizer: null, warn: () => undefined }),
-      explain: () => "",
       now: () => (this.now += 1),
       random: () => 0.5,
       answerLocally: async (client) => {
