@@ -60,6 +60,8 @@ interface Parts {
 
 async function serve(config: Config, port: number, log: Logger, args: readonly string[]): Promise<number> {
   const onHangUp = watchHangUps();
+  // From the first moment on: who sees the port open may already send it.
+  const ended = endSignal();
   const parts = assemble(config, port, log);
   const { registry, pool } = parts;
   try {
@@ -80,7 +82,7 @@ async function serve(config: Config, port: number, log: Logger, args: readonly s
   process.on("SIGUSR2", () => pool.crashOne());
   onHangUp(() => void reloader.reload());
   notifier.ready();
-  await endSignal();
+  await ended;
   notifier.stopping();
   void endSignal().then(() => process.exit(1));
   const clean = await drain(pool, reloader.config.server, log);
