@@ -37,15 +37,20 @@ function serve(listenPort: number, shape: EngineShape): void {
     const usage = `{"prompt_tokens":${promptTokens},"completion_tokens":${outputTokens}}`;
     const { promise, resolve } = Promise.withResolvers<Response>();
     let end = (): void => {};
+    let hasLeft = false;
     const job = {
       promptTokens,
       outputTokens,
       onFirstToken: (_: number, waitedMs: number) => {
         queuedMs.push(waitedMs);
         const stream = new ReadableStream({
+          cancel() {
+            hasLeft = true;
+          },
           start(controller) {
             controller.enqueue(Buffer.from('data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n'));
             end = () => {
+              if (hasLeft) return;
               controller.enqueue(Buffer.from(`data: {"choices":[],"usage":${usage}}\n\ndata: [DONE]\n\n`));
               controller.close();
             };
