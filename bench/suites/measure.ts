@@ -52,7 +52,7 @@ export async function inTurns(
 ): Promise<void> {
   for (let round = 1; round <= bench.rounds; round++) {
     // Each round begins with another arm.
-    const order = arms.map((_, i) => arms[(i + round) % arms.length] ?? null);
+    const order = arms.map((_, i) => arms[(i + round - 1) % arms.length] ?? null);
     for (const arm of order) {
       if (arm === null) continue;
       bench.progress(`round ${round}/${bench.rounds}  ${arm.name}`);

@@ -15,7 +15,7 @@ const flags = z.object({
   load: decimal(0.01, 5)
     .default(0.85)
     .describe("SHARE  How busy the fleet is to be; the trace's rate is scaled to give it"),
-  "duration-secs": decimal(0.5, 3600).default(14).describe("SECS  Wall time of the arrivals, for each policy"),
+  "duration-secs": decimal(0.5, 3600).default(12).describe("SECS  Wall time of the arrivals, for each policy"),
   "time-scale": decimal(0.1, 100).default(5).describe("X  How much faster than real servers the mock engines run"),
   seed: whole(0, 4294967295).default(1).describe("N  Seed of the synthetic trace"),
   router: z.string().optional().describe("URL  Replay against this running router; start nothing"),

@@ -12,7 +12,7 @@ test("without flags compares p2c, random and round_robin on 8 instances", () => 
     instances: 8,
     workers: 2,
     load: 0.85,
-    durationMs: 14_000,
+    durationMs: 12_000,
     timeScale: 5,
     seed: 1,
     router: null,

@@ -277,7 +277,7 @@ async function fleetKnown(
     if (instances >= wanted && Object.keys(metrics).every(asked)) break;
     await sleep(10);
   }
-  if (Object.keys(metrics).length > 0) await sleep(150);
+  if (Object.keys(metrics).length > 0) await sleep(500);
   return looks + 1;
 }
 
