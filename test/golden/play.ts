@@ -96,7 +96,7 @@ function leavesNothing({ registered_before = [], steps, ops, got, group }: Golde
   );
 }
 
-export function environmentOf(golden: GoldenCase): Record<string, string> {
+function environmentOf(golden: GoldenCase): Record<string, string> {
   const policies = golden.config?.["scheduler"] ?? {};
   const set = Object.keys(policies).map((key) => `FD_ROUTER_SCHEDULER_${key.toUpperCase().replaceAll("-", "_")}`);
   return Object.fromEntries(Object.entries(GO_DEFAULTS).filter(([name]) => !set.includes(name)));

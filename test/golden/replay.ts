@@ -63,7 +63,7 @@ function judge(golden: GoldenCase, found: readonly Difference[]): Verdict {
   return { golden, explained, unexplained };
 }
 
-export function summary(verdicts: readonly Verdict[]): string {
+function summary(verdicts: readonly Verdict[]): string {
   const groups = Map.groupBy(verdicts, ({ golden }) => `${golden.file}/${golden.group}`);
   const rows = [...groups].map(([name, all]) => row(name, all));
   return [["group", "cases", "equal", "expected", "unexplained"].join("\t"), ...rows, row("total", verdicts)].join(
