@@ -54,7 +54,9 @@ function bodyDifference(place: string, want: Recorded, got: Recorded | undefined
   if (want === "{metrics text}") return [];
   const families =
     typeof want === "string" ? /^\{only the families of the router\}\n(.*)$/s.exec(want)?.[1] : undefined;
-  return families === undefined ? valueDifference(place, want, got) : familyDifferences(families, typeof got === "string" ? got : "");
+  return families === undefined
+    ? valueDifference(place, want, got)
+    : familyDifferences(families, typeof got === "string" ? got : "");
 }
 
 type Headers = readonly (readonly [string, string])[];
