@@ -95,7 +95,7 @@ export interface GoldenCase {
   readonly note?: string;
 }
 
-const CORPUS_FILES = ["mixed", "splitwise", "registration", "cli", "policies", "metrics"] as const;
+export const CORPUS_FILES = ["mixed", "splitwise", "registration", "cli", "policies", "metrics"] as const;
 
 const root = new URL("../../", import.meta.url).pathname;
 
