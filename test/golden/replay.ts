@@ -28,7 +28,9 @@ export async function replay(
   const verdicts: Verdict[] = [];
   const next = async (): Promise<void> => {
     for (let golden = waiting.pop(); golden !== undefined; golden = waiting.pop()) {
-      const verdict = judge(golden, await differences(golden, binary));
+      let verdict = judge(golden, await differences(golden, binary));
+      // On a busy machine a pause of the recording may pass before its time: what is a difference is one again.
+      if (verdict.unexplained.length > 0) verdict = judge(golden, await differences(golden, binary));
       verdicts.push(verdict);
       onVerdict?.(verdict);
     }

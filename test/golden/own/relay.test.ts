@@ -213,6 +213,15 @@ describe("what the client gets", () => {
   });
 });
 
+test("a call to abort requests goes to the instances, and is answered at once (B27)", async () => {
+  const { status, body } = await router.send("POST", "/v1/abort_requests", '{"abort_all":true}');
+  expect([status, body]).toEqual([200, ""]);
+  for (let waitedMs = 0; waitedMs < 1000 && engine.received.length === 0; waitedMs += 10) await Bun.sleep(10);
+  expect(engine.received.map((request) => [request.head.split("\r\n")[0], request.body.toString()])).toEqual([
+    ["POST /v1/abort_requests HTTP/1.1", '{"abort_all":true}'],
+  ]);
+});
+
 describe("an instance that is gone", () => {
   test("is replaced by another one before the client notices (B7)", async () => {
     const [other, dead, alive] = await Promise.all([RunningRouter.start(), startEngine(), startEngine()]);
