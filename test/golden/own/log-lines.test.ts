@@ -69,8 +69,10 @@ describe("errors", () => {
   });
 
   test("a status of 400 and above is no success (B35)", async () => {
+    const usual = engine.answers;
     engine.answers = [[{ send: "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n" }]];
     const lines = await linesOf(HELLO, [], 6);
+    engine.answers = usual;
     expect(lines).toContain("[ERROR] Request completed with an error: status 500");
     expect(lines.join("\n")).not.toContain("successfully");
   });
