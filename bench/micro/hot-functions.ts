@@ -94,7 +94,7 @@ function entry(): Parameters<typeof accessLine>[1] {
     durationMs: 12.345,
     clientIp: "10.1.2.3",
     tags: "",
-    fields: { instance: "http://10.0.0.1:8000", attempts: 1 },
+    fields: () => ({ instance: "http://10.0.0.1:8000", attempts: 1 }),
   };
 }
 

@@ -11,8 +11,8 @@ export interface AccessEntry {
   readonly clientIp: string;
   /** What the request is known by (request-lines.ts); empty when nothing is known. */
   readonly tags: string;
-  /** Further facts for the json format. */
-  readonly fields: Readonly<Record<string, unknown>>;
+  /** Further facts; asked for by the json format only. */
+  readonly fields: () => Readonly<Record<string, unknown>>;
 }
 
 /** Longer fields are cut (faults.md O01). */
@@ -24,6 +24,6 @@ export function accessLine(format: LogFormat, entry: AccessEntry): string {
   if (format !== "json") return logLine(format, "info", message);
   const { method, status, durationMs, clientIp } = entry;
   return logLine(format, "info", "request", {
-    fields: { method, target, status, durationMs, clientIp, ...entry.fields },
+    fields: { method, target, status, durationMs, clientIp, ...entry.fields() },
   });
 }

@@ -11,6 +11,7 @@ const GO_PREFIX: Readonly<Record<LogLevel, readonly [level: string, position: st
   warn: ["WARN", "logger.go:85"],
   error: ["ERROR", "logger.go:91"],
 };
+const LEVELS = ["debug", "info", "warn", "error"] as const;
 const COLOURS = { debug: "gray", info: "green", warn: "yellow", error: "red" } as const;
 
 /** `fields` are written by the json format only; `message` has all that a person needs. Ends with a newline. */
@@ -32,22 +33,30 @@ export function logLine(
 
 /** What a line of the go format begins with, for those who build many. `nowMs` is since the epoch. */
 export function goPrefix(level: LogLevel, nowMs: number): string {
-  const [name, position] = GO_PREFIX[level];
-  return `[${name}] ${goTime(nowMs)} ${position}: `;
+  renew(nowMs);
+  return cached.prefixes[level];
 }
 
-let cachedSecond = 0;
-let cachedText = "";
-
-/** `2026/03/30 18:25:49`, local time. Made once a second: it costs more than all the rest of a line. */
+/** `2026/03/30 18:25:49`, local time. */
 function goTime(nowMs: number): string {
+  renew(nowMs);
+  return cached.time;
+}
+
+/** Made once a second: the time costs more than all the rest of a line. */
+const cached = { second: -1, time: "", prefixes: { debug: "", info: "", warn: "", error: "" } };
+
+function renew(nowMs: number): void {
   const second = Math.floor(nowMs / 1000);
-  if (second !== cachedSecond) {
-    const now = new Date(nowMs);
-    cachedSecond = second;
-    cachedText = `${now.getFullYear()}/${two(now.getMonth() + 1)}/${two(now.getDate())} ${two(now.getHours())}:${two(now.getMinutes())}:${two(now.getSeconds())}`;
+  if (second === cached.second) return;
+  const now = new Date(nowMs);
+  const day = `${now.getFullYear()}/${two(now.getMonth() + 1)}/${two(now.getDate())}`;
+  cached.second = second;
+  cached.time = `${day} ${two(now.getHours())}:${two(now.getMinutes())}:${two(now.getSeconds())}`;
+  for (const level of LEVELS) {
+    const [name, position] = GO_PREFIX[level];
+    cached.prefixes[level] = `[${name}] ${cached.time} ${position}: `;
   }
-  return cachedText;
 }
 
 function two(value: number): string {

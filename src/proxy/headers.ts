@@ -12,15 +12,29 @@ export function requestHead(client: Downstream, target: string, host: string, bo
   let head = `${client.method} ${target} HTTP/1.1\r\nhost: ${host}\r\n`;
   const nominated = nominatedFields(client.header("connection"));
   for (const [name, value] of client.headers()) {
-    const lower = name.toLowerCase();
-    if (REPLACED.has(lower) || isHopByHop(lower) || nominated.includes(lower)) continue;
-    // `Transfer_Encoding` and the like read as framing to servers that map underscores to dashes (faults.md A30).
-    if (lower.includes("_") && (isHopByHop(lower.replaceAll("_", "-")) || lower === "content_length")) continue;
-    head += `${name}: ${value}\r\n`;
+    if (!staysOnConnection(name) && (nominated.length === 0 || !nominated.includes(name.toLowerCase()))) {
+      head += `${name}: ${value}\r\n`;
+    }
   }
   // The one control character that Bun lets through in a value.
   if (head.includes(DELETE)) head = head.replaceAll(DELETE, "");
   return `${head}content-length: ${bodyBytes}\r\n\r\n`;
+}
+
+/** Clients send few different names: what is known of one is found again faster than told anew. */
+const KNOWN_NAMES = new Map<string, boolean>();
+const MAX_KNOWN_NAMES = 256;
+
+/** Whether the field concerns this connection only, or is made anew. */
+function staysOnConnection(name: string): boolean {
+  const known = KNOWN_NAMES.get(name);
+  if (known !== undefined) return known;
+  const lower = name.toLowerCase();
+  // `Transfer_Encoding` and the like read as framing to servers that map underscores to dashes (faults.md A30).
+  const dashed = lower.replaceAll("_", "-");
+  const stays = REPLACED.has(lower) || isHopByHop(dashed) || (lower !== dashed && dashed === "content-length");
+  if (KNOWN_NAMES.size < MAX_KNOWN_NAMES) KNOWN_NAMES.set(name, stays);
+  return stays;
 }
 
 /** Names in Connection, lower case. Those that carry meaning end to end are kept whatever Connection says (faults.md A65). */

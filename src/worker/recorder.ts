@@ -160,7 +160,7 @@ export class ThreadRecorder implements Recorder {
         durationMs: now - record.startedAt,
         clientIp: record.clientIp,
         tags: record.tags === null ? "" : tagText(record.tags),
-        fields: {
+        fields: () => ({
           instance: record.instance?.id,
           attempts: record.attempts,
           stream: record.stream,
@@ -169,7 +169,7 @@ export class ThreadRecorder implements Recorder {
           responseBytes: record.responseBytes,
           error: record.error ?? undefined,
           ...record.tags,
-        },
+        }),
       }),
     );
   }

@@ -1,5 +1,6 @@
 /** Reads a request body from Bun.serve, within a size and at a least speed. Called by serve-downstream.ts. */
 import { RouterError } from "../errors.ts";
+import { Deadlines } from "../lib/deadlines.ts";
 
 /** How slowly a body may come. */
 export interface BodySpeed {
@@ -13,6 +14,7 @@ const LEAST_SPEED: BodySpeed = { graceMs: 10_000, minBytesPerSec: 1024 };
 const COLLECT_BYTES = 64 * 1024;
 
 const EMPTY = new Uint8Array(0);
+const DEADLINES = new Deadlines();
 
 /** Throws RouterError `body_too_large`, `body_timeout`, `client_closed`, `invalid_body`. */
 export async function readRequestBody(request: Request, maxBytes: number, speed = LEAST_SPEED): Promise<Uint8Array> {
@@ -20,14 +22,14 @@ export async function readRequestBody(request: Request, maxBytes: number, speed 
   // Equal repeated lengths come joined by a comma (faults.md §3 B2).
   const length = declared === null ? null : Number.parseInt(declared, 10);
   if (length !== null && length > maxBytes) throw tooLarge(`${length} bytes declared`, maxBytes);
-  if (request.body === null) return EMPTY;
+  if (length === 0 || (length === null && request.body === null)) return EMPTY;
   try {
     if (length !== null && length <= COLLECT_BYTES) {
       const collected = request.bytes();
       const ready = Bun.peek(collected);
-      return ready instanceof Uint8Array ? ready : await withDeadline(collected, allowedMs(length, speed), speed);
+      return await (ready instanceof Uint8Array ? ready : withDeadline(collected, allowedMs(length, speed), speed));
     }
-    return await readParts(request.body, { length, maxBytes, speed });
+    return request.body === null ? EMPTY : await readParts(request.body, { length, maxBytes, speed });
   } catch (error) {
     if (error instanceof RouterError) throw error;
     // Bun reports a client that left in the middle, and broken chunked coding, by rejecting.
@@ -89,17 +91,23 @@ function allowedMs(bytes: number, { graceMs, minBytesPerSec }: BodySpeed): numbe
   return graceMs + (bytes / minBytesPerSec) * 1000;
 }
 
-async function withDeadline<T>(promise: Promise<T>, limitMs: number, { minBytesPerSec }: BodySpeed): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => reject(new RouterError("body_timeout", `at least ${minBytesPerSec} bytes a second are wanted`)),
-    Math.max(0, limitMs),
-  );
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+/** Settles as `promise` does, unless it takes longer than `limitMs`. */
+function withDeadline<T>(promise: Promise<T>, limitMs: number, { minBytesPerSec }: BodySpeed): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const forget = DEADLINES.add(performance.now() + Math.max(0, limitMs), () => {
+      reject(new RouterError("body_timeout", `at least ${minBytesPerSec} bytes a second are wanted`));
+    });
+    promise.then(
+      (value) => {
+        forget();
+        resolve(value);
+      },
+      (error: unknown) => {
+        forget();
+        reject(error);
+      },
+    );
+  });
 }
 
 function tooLarge(found: string, maxBytes: number): RouterError {

@@ -52,7 +52,7 @@ describe("accessLine", () => {
     durationMs: 2.798235,
     clientIp: "10.52.95.139",
     tags: "",
-    fields: { attempts: 1 },
+    fields: () => ({ attempts: 1 }),
   };
   /** As the published scripts have it (spec/fd-router.md §8.7). */
   const SCRIPT =
