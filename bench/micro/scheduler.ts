@@ -1,5 +1,5 @@
 #!/usr/bin/env bun
-/** What one request costs the scheduler: assign, first token and settle. `bun bench/micro/scheduler.ts [policy...]`. */
+/** What one request costs the scheduler: assign, first token and settle. `bun bench/micro/scheduler.ts [--json] [policy...]`. */
 import { createRandom, randomIndex } from "../../src/lib/random.ts";
 import type { Assignment } from "../../src/scheduler/assignment.ts";
 import { schedulerOptions } from "../../src/scheduler/options.ts";
@@ -15,19 +15,35 @@ const PER_ROUND = 2000;
 const IN_FLIGHT_PER_INSTANCE = 4;
 const SHAPE = request({ promptTokens: 500 });
 
-const named = process.argv.slice(2);
+interface Cost {
+  readonly policy: string;
+  readonly dispatchers: number;
+  readonly size: number;
+  readonly medianNs: number;
+  readonly p99Ns: number;
+}
+
+const asJson = process.argv.includes("--json");
+const named = process.argv.slice(2).filter((word) => word !== "--json");
 const policies = POLICY_NAMES.filter((name) => (named.length === 0 ? name === "p2c" : named.includes(name)));
 
 // Compiles what is measured below.
 for (const policy of policies) measure(policy, 64, 2);
-console.log("ns per assign + firstToken + settle; p99 is of single assigns, the clock's own cost included");
+const costs: Cost[] = [];
+if (!asJson)
+  console.log("ns per assign + firstToken + settle; p99 is of single assigns, the clock's own cost included");
 for (const policy of policies) {
   for (const dispatchers of DISPATCHERS) {
-    for (const size of SIZES) console.log(measure(policy, size, dispatchers));
+    for (const size of SIZES) {
+      const cost = measure(policy, size, dispatchers);
+      costs.push(cost);
+      if (!asJson) console.log(line(cost));
+    }
   }
 }
+if (asJson) console.log(JSON.stringify(costs));
 
-function measure(policy: (typeof POLICY_NAMES)[number], size: number, dispatchers: number): string {
+function measure(policy: (typeof POLICY_NAMES)[number], size: number, dispatchers: number): Cost {
   const options = schedulerOptions.parse({ policy });
   const scheduler = new Scheduler({ name: "measured", options, random: createRandom(1) });
   scheduler.update(fleet(size), 0);
@@ -65,9 +81,13 @@ function measure(policy: (typeof POLICY_NAMES)[number], size: number, dispatcher
     single.push(Bun.nanoseconds() - started);
     settle();
   }
+  return { policy, dispatchers, size, medianNs: quantile(rounds, 0.5), p99Ns: quantile(single, 0.99) };
+}
+
+function line({ policy, dispatchers, size, medianNs, p99Ns }: Cost): string {
   return (
     `${policy.padEnd(24)} ${String(dispatchers).padStart(2)} dispatchers ${String(size).padStart(5)} instances` +
-    `  median${cell(quantile(rounds, 0.5))}  assign p99${cell(quantile(single, 0.99))}`
+    `  median${cell(medianNs)}  assign p99${cell(p99Ns)}`
   );
 }
 

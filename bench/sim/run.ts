@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { createRandom } from "../../src/lib/random.ts";
 import { schedulerOptions } from "../../src/scheduler/options.ts";
 import { POLICIES } from "../../src/scheduler/policies/index.ts";
+import { capacityPerMs } from "./capacity.ts";
 import type { EngineShape } from "./engine.ts";
 import type { SimulationResult, SimulationSpec } from "./simulate.ts";
 import { simulate } from "./simulate.ts";
@@ -97,15 +98,6 @@ function compare(name: string, trace: readonly TraceRow[]): void {
     };
     console.log(line(policy, simulate(spec)));
   }
-}
-
-/** Requests per millisecond of one engine, by what runs out first: slots or prefill. */
-function capacityPerMs(engine: EngineShape, trace: readonly TraceRow[]): number {
-  const mean = (pick: (row: TraceRow) => number): number =>
-    trace.reduce((sum, row) => sum + pick(row), 0) / trace.length;
-  const prefillMs = mean(({ promptTokens }) => promptTokens) / engine.prefillTokensPerMs;
-  const decodeMs = mean(({ outputTokens }) => outputTokens) * engine.decodeMsPerToken;
-  return Math.min(1 / prefillMs, engine.slots / (prefillMs + decodeMs));
 }
 
 function line(policy: string, result: SimulationResult): string {

@@ -8,8 +8,10 @@ import { fatalText, loadServeConfig } from "../config/serve-config.ts";
 import type { ControlReply, ControlRequest } from "../fleet/control.ts";
 import { programName } from "../lib/program-name.ts";
 import type { Logger } from "../log/logger.ts";
+import { withPriority } from "../log/priority.ts";
 import { createRegistry, type RegistryService } from "../registry/service.ts";
 import { readsReports } from "../scheduler/policies/index.ts";
+import { isJournal } from "../systemd/journal-stream.ts";
 import { openNotifySocket } from "../systemd/notify-socket.ts";
 import { ServiceNotifier, watchdogOf } from "../systemd/service-notifier.ts";
 import { ServiceStatus } from "../systemd/service-status.ts";
@@ -29,7 +31,7 @@ export const command: Command = {
     const loaded = loadServeConfig(args, process.env, readText, { programName: programName(), now: new Date() });
     if (loaded.kind === "exit") {
       process.stdout.write(loaded.stdout);
-      process.stderr.write(loaded.stderr);
+      complain(loaded.stderr);
       return loaded.code;
     }
     const { config } = loaded;
@@ -37,7 +39,7 @@ export const command: Command = {
     try {
       log = openLog(config.log);
     } catch (error) {
-      process.stderr.write(fatalText(`Failed to create rotating log writer: ${textOf(error)}`, new Date()));
+      complain(fatalText(`Failed to create rotating log writer: ${textOf(error)}`, new Date()));
       return 1;
     }
     for (const warning of loaded.warnings) log.warn(warning);
@@ -58,6 +60,8 @@ interface Parts {
 
 async function serve(config: Config, port: number, log: Logger, args: readonly string[]): Promise<number> {
   const onHangUp = watchHangUps();
+  // From the first moment on: who sees the port open may already send it.
+  const ended = endSignal();
   const parts = assemble(config, port, log);
   const { registry, pool } = parts;
   try {
@@ -71,16 +75,19 @@ async function serve(config: Config, port: number, log: Logger, args: readonly s
   const reloader = new Reloader(config, { args, env: process.env, readFile: readText }, { ...parts, notifier });
   const progress = setInterval(() => registry.inFlight(pool.inFlight()), 250);
   const statsMs = config.scheduler["stats-interval-secs"] * 1000;
-  const stats = config.log.format === "go" ? setInterval(statsWriter(parts), statsMs) : null;
+  const writeStats = statsWriter(parts);
+  const stats = setInterval(() => {
+    if (reloader.config.log.format === "go") writeStats();
+  }, statsMs);
   process.on("SIGUSR2", () => pool.crashOne());
   onHangUp(() => void reloader.reload());
   notifier.ready();
-  await endSignal();
+  await ended;
   notifier.stopping();
   void endSignal().then(() => process.exit(1));
   const clean = await drain(pool, reloader.config.server, log);
   clearInterval(progress);
-  if (stats !== null) clearInterval(stats);
+  clearInterval(stats);
   await registry.stop();
   pool.stop();
   log.info(clean ? "Stopped, every answer was completed" : "Stopped, some answers were cut");
@@ -175,8 +182,14 @@ function workersOf(config: Config): number {
 
 async function cannotStart(log: Logger, message: string): Promise<number> {
   await log.flush(1000);
-  process.stderr.write(fatalText(`Failed to start server: ${message}`, new Date()));
+  complain(fatalText(`Failed to start server: ${message}`, new Date()));
   return 1;
+}
+
+/** What keeps the router from starting; in the journal it has the priority of an error. */
+function complain(text: string): void {
+  const inJournal = text !== "" && isJournal(2, process.env["JOURNAL_STREAM"]);
+  process.stderr.write(inJournal ? withPriority("error", text) : text);
 }
 
 function textOf(error: unknown): string {

@@ -12,5 +12,9 @@ export const RESTART_KEYS: ReadonlySet<string> = new Set([
   "manager.lease-secs",
   "manager.heartbeat-secs",
   "manager.saved-table-path",
+  "scheduler.stats-interval-secs",
   "log.output",
+  "log.max-age-days",
+  "log.max-total-size-mb",
+  "log.cleanup-interval-secs",
 ]);

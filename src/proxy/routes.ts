@@ -5,7 +5,7 @@ export type Route =
   /** Sent to an instance. */
   | { readonly kind: "inference"; readonly path: "/v1/chat/completions" | "/v1/completions" }
   /** Answered by the worker thread itself. */
-  | { readonly kind: "models" | "health" | "ready"; readonly path: string }
+  | { readonly kind: "models" | "abort" | "health" | "ready"; readonly path: string }
   /** Answered by the main thread. */
   | { readonly kind: "control"; readonly path: string }
   /** A known path with a slash too many: the client is sent to `path`. */
@@ -20,6 +20,7 @@ const ROUTES: readonly Entry[] = [
   { method: "POST", route: { kind: "inference", path: "/v1/chat/completions" } },
   { method: "POST", route: { kind: "inference", path: "/v1/completions" } },
   { method: "GET", route: { kind: "models", path: "/v1/models" } },
+  { method: "POST", route: { kind: "abort", path: "/v1/abort_requests" } },
   { method: "GET", route: { kind: "health", path: "/health" } },
   { method: "GET", route: { kind: "ready", path: "/ready" } },
   { method: "POST", route: { kind: "control", path: "/register" } },

@@ -7,7 +7,7 @@ import { type RegisteredInstance, Registration, type RegistrationEvent } from ".
 import type { RegistrationFields, RouterMessage } from "./messages.ts";
 import { REAL_TIMERS, RouterLink, type Timers } from "./router-link.ts";
 
-export type { EngineLoad, RegisteredInstance, RegistrationEvent } from "./client-instance.ts";
+export type { RegisteredInstance, RegistrationEvent } from "./client-instance.ts";
 
 export interface RegistrationClientOptions {
   /** Router's registration address. */

@@ -10,6 +10,8 @@ export interface LocalSources {
   readonly snapshot: () => FleetSnapshot;
   readonly draining: () => boolean;
   readonly models: ModelList;
+  /** Passes a call for the end of requests on to all instances. */
+  readonly abort: (body: Uint8Array) => void;
   /** Asks the main thread. Rejects with RouterError `control_unavailable`. */
   readonly control: (request: ControlRequest) => Promise<ControlReply>;
 }
@@ -39,6 +41,9 @@ async function answer(client: Downstream, route: Route, sources: LocalSources): 
     }
     case "models":
       return { status: 200, contentType: JSON_TYPE, body: await sources.models.body(sources.snapshot()) };
+    case "abort":
+      sources.abort(await client.readBody(MAX_CONTROL_BODY_BYTES));
+      return { status: 200, contentType: "", body: "" };
     case "control": {
       const body = client.method === "GET" ? new Uint8Array(0) : await client.readBody(MAX_CONTROL_BODY_BYTES);
       const { method, path, query, peer } = client;

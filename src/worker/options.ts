@@ -38,5 +38,3 @@ export const workerOptions = z.object({
     .describe("How long a stopping router waits for streams to end, in seconds.")
     .meta({ flag: "stream-drain-timeout-secs" }),
 });
-
-export type WorkerOptions = z.infer<typeof workerOptions>;

@@ -48,6 +48,8 @@ export interface PoolTotals {
 /** How long a scrape waits for the threads; those that are late count with their last figures. */
 const COLLECT_MS = 250;
 const WATCH_MS = 500;
+/** Longer than a hanging thread is left alive. */
+const CONFIGURE_MS = 10_000;
 /** A thread that leaves fewer pings unanswered is well. */
 const LATE_PINGS = 4;
 /** A thread that leaves so many pings unanswered hangs in an endless loop. */
@@ -133,7 +135,9 @@ export class WorkerPool {
   async configure(options: LiveOptions): Promise<void> {
     this.#settings = { ...this.#settings, ...options };
     // One that ended is started with the new ones.
-    await Promise.all(this.#living.map((thread) => thread.configure(options)));
+    const all = Promise.all(this.#living.map((thread) => thread.configure(options)));
+    const inTime = await Promise.race([all.then(() => true), Bun.sleep(CONFIGURE_MS).then(() => false)]);
+    if (!inTime) throw new Error(`not every worker thread took the options over within ${CONFIGURE_MS} ms`);
   }
 
   async figures(): Promise<PoolFigures> {

@@ -3,9 +3,10 @@ import { accessLine } from "../log/access-line.ts";
 import { logLine } from "../log/line.ts";
 import { RequestLines, tagText } from "../log/request-lines.ts";
 import type { LogOptions } from "../log/options.ts";
-import { METRICS, type MetricDefinition } from "../metrics/catalog.ts";
+import { METRICS } from "../metrics/catalog.ts";
 import { Histogram } from "../metrics/histogram.ts";
-import { hasLabelValue, seriesOf, type MetricData } from "../metrics/metric-set.ts";
+import { LabelledCounter } from "../metrics/labelled-counter.ts";
+import type { MetricData } from "../metrics/metric-set.ts";
 import type { InstanceId } from "../fleet/instance.ts";
 import type { Recorder, RequestRecord } from "../proxy/record.ts";
 import { endpointLabel } from "../proxy/routes.ts";
@@ -31,11 +32,18 @@ export interface CountedElsewhere {
 export class ThreadRecorder implements Recorder {
   readonly #options: RecorderOptions;
   #log: LogOptions;
-  readonly #counters = new Map<string, number>();
+  readonly #httpRequests = new LabelledCounter(METRICS.httpRequests);
+  readonly #inferenceRequests = new LabelledCounter(METRICS.inferenceRequests);
+  readonly #requestErrors = new LabelledCounter(METRICS.requestErrors);
+  readonly #upstreamFailures = new LabelledCounter(METRICS.upstreamFailures);
   readonly #timeToFirstToken = new Histogram(METRICS.timeToFirstToken.bounds);
   readonly #interToken = new Histogram(METRICS.interToken.bounds);
   readonly #duration = new Histogram(METRICS.requestDuration.bounds);
   readonly #overhead = new Histogram(METRICS.overhead.bounds);
+  #requestBytes = 0;
+  #responseBytes = 0;
+  #retries = 0;
+  #linesDropped = 0;
   #lines = "";
 
   constructor(options: RecorderOptions) {
@@ -52,11 +60,11 @@ export class ThreadRecorder implements Recorder {
   }
 
   retried(): void {
-    this.#count(METRICS.retries, []);
+    this.#retries++;
   }
 
   upstreamFailed(instance: InstanceId, kind: string): void {
-    this.#count(METRICS.upstreamFailures, [instance, kind]);
+    this.#upstreamFailures.count(instance, kind);
     this.#options.onFailure(instance);
   }
 
@@ -67,8 +75,8 @@ export class ThreadRecorder implements Recorder {
   finish(record: RequestRecord, now: number): void {
     const endpoint = endpointLabel(record.endpoint);
     const status = String(record.status);
-    this.#count(METRICS.httpRequests, [endpoint, methodLabel(record.method), status]);
-    if (record.error !== null) this.#count(METRICS.requestErrors, [record.error]);
+    this.#httpRequests.count(endpoint, methodLabel(record.method), status);
+    if (record.error !== null) this.#requestErrors.count(record.error);
     if (INFERENCE.has(record.endpoint)) this.#finishInference(record, status, now);
     const { access, level } = this.#log;
     if (access && (level === "debug" || level === "info")) this.#writeLine(record, now);
@@ -81,11 +89,18 @@ export class ThreadRecorder implements Recorder {
 
   /** The figures since the start of the thread. */
   metrics({ connectionsOpened, sessions }: CountedElsewhere): MetricData {
-    this.#counters.set(METRICS.connectionsOpened.name, connectionsOpened);
-    this.#counters.set(METRICS.cacheHits.name, sessions.hits);
-    this.#counters.set(METRICS.cacheRequests.name, sessions.requests);
+    const counters = new Map([
+      [METRICS.connectionsOpened.name, connectionsOpened],
+      [METRICS.cacheHits.name, sessions.hits],
+      [METRICS.cacheRequests.name, sessions.requests],
+      [METRICS.requestBytes.name, this.#requestBytes],
+      [METRICS.responseBytes.name, this.#responseBytes],
+      [METRICS.retries.name, this.#retries],
+      [METRICS.logDropped.name, this.#linesDropped],
+    ]);
+    for (const labelled of this.#labelled()) labelled.addTo(counters);
     return {
-      counters: new Map(this.#counters),
+      counters,
       histograms: new Map([
         [METRICS.timeToFirstToken.name, this.#timeToFirstToken.data()],
         [METRICS.interToken.name, this.#interToken.data()],
@@ -105,7 +120,7 @@ export class ThreadRecorder implements Recorder {
 
   #addLine(line: string): void {
     if (this.#lines.length <= MAX_LINES_BYTES) this.#lines += line;
-    else this.#count(METRICS.logDropped, []);
+    else this.#linesDropped++;
   }
 
   /** Lines since the last call; empty when there are none. */
@@ -118,7 +133,7 @@ export class ThreadRecorder implements Recorder {
   /** Drops the series of instances that left for good (faults.md O04). */
   forget(instances: ReadonlySet<InstanceId>): void {
     if (instances.size === 0) return;
-    for (const series of this.#counters.keys()) if (hasLabelValue(series, instances)) this.#counters.delete(series);
+    for (const labelled of this.#labelled()) labelled.forget(instances);
   }
 
   #finishInference(record: RequestRecord, status: string, now: number): void {
@@ -127,13 +142,13 @@ export class ThreadRecorder implements Recorder {
     if (record.stream && record.firstByteAt > 0) {
       this.#timeToFirstToken.record((record.firstByteAt - record.startedAt) / 1000);
     }
-    this.#add(METRICS.requestBytes.name, record.requestBytes);
-    this.#add(METRICS.responseBytes.name, record.responseBytes);
+    this.#requestBytes += record.requestBytes;
+    this.#responseBytes += record.responseBytes;
     // The Go router counts requests that an instance answered (spec/fd-router.md §9).
     const answered = record.instance !== null && (record.error === null || record.firstByteAt > 0);
     const { instance, prefill } = record;
     const [decodeId, mixedId] = prefill === null ? ["", instance?.id ?? ""] : [instance?.id ?? "", ""];
-    if (answered) this.#count(METRICS.inferenceRequests, [decodeId, mixedId, prefill?.id ?? "", status]);
+    if (answered) this.#inferenceRequests.count(decodeId, mixedId, prefill?.id ?? "", status);
   }
 
   #writeLine(record: RequestRecord, now: number): void {
@@ -159,12 +174,8 @@ export class ThreadRecorder implements Recorder {
     );
   }
 
-  #count(metric: MetricDefinition, labels: readonly string[]): void {
-    this.#add(seriesOf(metric, labels), 1);
-  }
-
-  #add(series: string, amount: number): void {
-    this.#counters.set(series, (this.#counters.get(series) ?? 0) + amount);
+  #labelled(): readonly LabelledCounter[] {
+    return [this.#httpRequests, this.#inferenceRequests, this.#requestErrors, this.#upstreamFailures];
   }
 }
 

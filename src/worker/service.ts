@@ -9,6 +9,7 @@ import type { ProxyOptions } from "../proxy/options.ts";
 import { RetryBudget } from "../proxy/retry.ts";
 import { Scheduler } from "../scheduler/scheduler.ts";
 import { UpstreamClient, type UpstreamClientOptions } from "../upstream/client.ts";
+import { abortRequests } from "./abort-requests.ts";
 import { answerLocally } from "./local-answers.ts";
 import { Departures } from "./departures.ts";
 import type { MainLink } from "./main-link.ts";
@@ -58,6 +59,7 @@ export class WorkerService {
       snapshot: () => this.#snapshot,
       draining: () => this.#draining,
       models: new ModelList(this.#upstream, now),
+      abort: (body: Uint8Array) => abortRequests(this.#upstream, this.#snapshot, body),
       control: link.control.bind(link),
     };
     this.#proxy = {

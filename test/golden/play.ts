@@ -96,7 +96,7 @@ function leavesNothing({ registered_before = [], steps, ops, got, group }: Golde
   );
 }
 
-export function environmentOf(golden: GoldenCase): Record<string, string> {
+function environmentOf(golden: GoldenCase): Record<string, string> {
   const policies = golden.config?.["scheduler"] ?? {};
   const set = Object.keys(policies).map((key) => `FD_ROUTER_SCHEDULER_${key.toUpperCase().replaceAll("-", "_")}`);
   return Object.fromEntries(Object.entries(GO_DEFAULTS).filter(([name]) => !set.includes(name)));
@@ -125,7 +125,8 @@ async function perform(golden: GoldenCase, stage: Stage, router: RouterProcess):
   if (golden.sent !== undefined) seen.got = await send(stage, golden.sent, golden.got, golden);
   if (golden.steps !== undefined) Object.assign(seen, await walk(golden.steps, stage));
   if (golden.ops !== undefined) seen.chosen = await operate(golden.ops, stage);
-  if (golden.log !== undefined) seen.log = cleanLog(await logAfter(router, skip, golden), stage.clean);
+  if (golden.log !== undefined)
+    seen.log = ownLines(cleanLog(await logAfter(router, skip, golden), stage.clean), golden);
   if (golden.received !== undefined) seen.received = receivedBy(golden, stage);
   if (golden.get_requests !== undefined) seen.get_requests = [...stage.engines.values()].flatMap(({ gets }) => gets);
   if (golden.registered !== undefined) seen.registered = await listing(stage, "/registered");
@@ -276,8 +277,17 @@ async function fleetKnown(
     if (instances >= wanted && Object.keys(metrics).every(asked)) break;
     await sleep(10);
   }
-  if (Object.keys(metrics).length > 0) await sleep(150);
+  if (Object.keys(metrics).length > 0) await sleep(500);
   return looks + 1;
+}
+
+/** Other programs of the same machine may ask after the health of a port that was theirs. */
+function ownLines(lines: readonly string[], golden: GoldenCase): readonly string[] {
+  const sent = JSON.stringify([golden.sent, golden.steps]);
+  return lines.filter((line) => {
+    const path = /\[GET\] (\/ready|\/health) HTTP/.exec(line)?.[1];
+    return path === undefined || sent.includes(`GET ${path} `);
+  });
 }
 
 function isAsSent(body: Buffer, like: Recorded | undefined, { sent }: GoldenCase, stage: Stage): boolean {

@@ -131,6 +131,7 @@ export const PROCESS_RULES: readonly Rule[] = [
     place: /^(?:status|body|header content-length|registered|registered_number|get_requests|log (?:missing|surplus))$/,
   },
   { name: "http_requests_total is fed", fault: /declared but never fed/, place: /^metrics / },
+  { name: "Unknown log levels are info", id: /^cli-0139$/, place: /^stdout surplus$/ },
   {
     name: "Mixed instances are probed by /health_generate too",
     fault: /mixed instances are not probed/,

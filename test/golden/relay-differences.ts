@@ -94,6 +94,19 @@ export const RELAY_RULES: readonly Rule[] = [
     check: (_, { wanted }) => /^(?:204|304)/.test(wanted ?? ""),
   },
   {
+    name: STATUS,
+    group: /^metrics\//,
+    place: /^step \d+ status$/,
+    check: ({ got }) => /^HTTP\/1\.1 [45]\d\d/.test(String(got)),
+  },
+  { name: "An answer without a type is plain text", id: /^mixed-0203$/, place: /header content-type$/ },
+  { name: NO_REPEAT, id: /^mixed-0222$/, place: /^(?:body|received P1 count)$/ },
+  {
+    name: "Splitwise: the first failure decides, the other instance is cancelled",
+    group: /^splitwise\/both-error/,
+    place: /^(?:body|log (?:missing|surplus))$/,
+  },
+  {
     name: REDIRECT,
     fault: /redirects of an instance are followed|status lost/,
     place:

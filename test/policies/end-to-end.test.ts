@@ -70,6 +70,7 @@ describe.each([1, 2])("with %d worker threads", (workers) => {
     if (first === undefined || second === undefined) throw new Error("no engines");
     const silent = /GetRemoteMetrics failed for \S+, falling back to local counter: metrics response is empty/g;
     await until(() => silent.test(held.fleet.router.output), "the warning");
+    await until(() => first.scrapes > 3 && second.scrapes > 3, "rounds whose figures the threads have by now");
     // The engine without figures counts as what the router sent there: nothing.
     expect(await held.open("x")).toBe(2);
     // 5, 1 + 1 waiting, and 1.

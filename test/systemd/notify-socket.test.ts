@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,6 +16,8 @@ function receive(address: string): NotifyReceiver {
   closers.push(() => receiver.close());
   return receiver;
 }
+
+afterAll(() => rmSync(folder, { recursive: true }));
 
 describe("the notify socket", () => {
   test.each([join(folder, "socket"), `@fd-router-test-${process.pid}`])("sends to %s", async (address) => {
@@ -59,5 +61,3 @@ describe("the notify socket", () => {
     expect(encodeAddress("/a")).toEqual(Buffer.from([1, 0, 47, 97, 0]));
   });
 });
-
-process.on("exit", () => rmSync(folder, { recursive: true }));

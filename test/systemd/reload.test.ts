@@ -36,8 +36,14 @@ describe("SIGHUP", () => {
     await router.said("Reloaded: server.max-body-bytes is 100 (was 1000)");
     expect(router.notify.messages.at(-1)?.variables["STATUS"]).not.toContain("failed");
     // Both workers have it: the answers are spread over them by connection.
-    const statuses = await Promise.all(Array.from({ length: 20 }, async () => (await post(router, large)).status));
-    expect(new Set(statuses)).toEqual(new Set([413]));
+    const statuses = () => Promise.all(Array.from({ length: 20 }, async () => (await post(router, large)).status));
+    expect(new Set(await statuses())).toEqual(new Set([413]));
+    // A worker that is started later has it as well.
+    router.signal("SIGUSR2");
+    await router.said("starting it again");
+    const metrics = async () => (await fetch(`http://127.0.0.1:${router.port}/metrics`)).text();
+    while (!(await metrics()).includes("\nfd_router_workers 2\n")) await Bun.sleep(20);
+    expect(new Set(await statuses())).toEqual(new Set([413]));
   }, 20_000);
 
   test("a key that wants a restart is named and kept, the others change", async () => {

@@ -55,6 +55,8 @@ describe("a finished request", () => {
       fd_router_request_bytes_total: 10,
       fd_router_response_bytes_total: 20,
       fd_router_upstream_connections_total: 5,
+      fd_router_retries_total: 0,
+      fd_router_log_lines_dropped_total: 0,
     });
     expect(histograms.get(METRICS.requestDuration.name)?.sum).toBeCloseTo(1);
     expect(histograms.get(METRICS.timeToFirstToken.name)?.sum).toBeCloseTo(0.05);

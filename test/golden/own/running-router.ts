@@ -88,7 +88,8 @@ export class RunningRouter {
 }
 
 export async function startEngine(name = "engine"): Promise<GoldenEngine> {
-  const engine = new GoldenEngine(name);
+  // Every address of this machine, IPv4 and IPv6.
+  const engine = new GoldenEngine(name, "::");
   await engine.start();
   return engine;
 }

@@ -1,0 +1,72 @@
+/** The goals, as data: `bench --check` fails where the median of a run misses one, the report shows all, docs/performance.md explains them. */
+
+/** What a figure is held against, round by round; the median over the rounds counts. */
+export type Against =
+  /** Divided by the lowest of these arms. */
+  | { readonly kind: "ratio"; readonly arms: readonly string[] }
+  /** The arm's own figure taken away. */
+  | { readonly kind: "added"; readonly arm: string }
+  | { readonly kind: "value" };
+
+export interface Goal {
+  readonly text: string;
+  readonly suite: string;
+  readonly metric: string;
+  readonly subject: string;
+  readonly against: Against;
+  readonly unit: string;
+  readonly must: number;
+  readonly aim: number;
+}
+
+const NGINX: Against = { kind: "ratio", arms: ["nginx"] };
+const BETTER: Against = { kind: "ratio", arms: ["nginx", "haproxy"] };
+const ADDED: Against = { kind: "added", arm: "direct" };
+const VALUE: Against = { kind: "value" };
+const US = "fd-router";
+
+function ratio(suite: string, text: string, against: Against, limits: readonly [must: number, aim: number]): Goal {
+  return { text, suite, metric: "cpuUs", subject: US, against, unit: "×", must: limits[0], aim: limits[1] };
+}
+
+function added(suite: string, metric: string, text: string, limits: readonly [must: number, aim: number]): Goal {
+  return { text, suite, metric, subject: US, against: ADDED, unit: "ms", must: limits[0], aim: limits[1] };
+}
+
+export const GOALS: readonly Goal[] = [
+  ratio("small", "CPU per request, 200 B answer, of nginx's", NGINX, [2.5, 1.5]),
+  ratio("2k", "CPU per request, 2 KB answer, of nginx's", NGINX, [2.5, 1.5]),
+  ratio("32k", "CPU per request, 32 KB chat body, of nginx's", NGINX, [1.5, 1]),
+  ratio("220k", "CPU per request, 220 KB chat body, of nginx's", NGINX, [1.2, 0.7]),
+  ratio("sse10k", "CPU per event at 10,000/s, of the better of nginx and HAProxy", BETTER, [1.3, 1.1]),
+  ratio("sse50k", "CPU per event at 50,000/s, of the better of nginx and HAProxy", BETTER, [1.3, 1.1]),
+  added("latency", "p50Ms", "Added to a request at 1,500/s, p50", [0.15, 0.1]),
+  added("latency", "p99Ms", "Added to a request at 1,500/s, p99", [1, 0.45]),
+  added("sse10k", "ageP50Ms", "Added to an event at 10,000/s, p50", [0.15, 0.15]),
+  added("sse10k", "ageP99Ms", "Added to an event at 10,000/s, p99", [1, 1]),
+  goal("idle", "kbPerStream", "Memory of an idle stream", "KB", [12, 6]),
+  {
+    ...goal("base", "rssMb", "Memory with 2 workers, no load", "MB", [96, 64]),
+    subject: "fd-router, 2 workers",
+  },
+  {
+    ...goal("decision", "p99Us", "A decision among 4,000 instances, p99", "µs", [20, 5]),
+    subject: "p2c, 4000 instances",
+  },
+  {
+    ...goal("sim", "queueP99Ms", "Queueing p99 of 64 instances, 8 dispatchers, of random's", "×", [0.15, 0.08]),
+    subject: "p2c",
+    against: { kind: "ratio", arms: ["random"] },
+  },
+  goal("start", "firstAnswerMs", "Start of the binary to its first answer", "ms", [100, 30]),
+];
+
+function goal(
+  suite: string,
+  metric: string,
+  text: string,
+  unit: string,
+  limits: readonly [must: number, aim: number],
+): Goal {
+  return { text, suite, metric, subject: US, against: VALUE, unit, must: limits[0], aim: limits[1] };
+}

@@ -1,0 +1,62 @@
+/** What all suites with load share: one run against one arm, and rounds in which the arms take turns. */
+import type { RunningArm } from "../arms/arm.ts";
+import type { LoadResult, LoadSpec } from "../load/load-spec.ts";
+import { usageOf } from "../load/process-usage.ts";
+import type { Bench } from "./suite.ts";
+
+export interface Measured {
+  readonly result: LoadResult;
+  /** CPU time of the arm over the measured time, in microseconds per second. */
+  readonly cpuPerSecond: number;
+  readonly rssMb: number;
+  /** Connections that the engine accepted meanwhile, warm-up included. */
+  readonly opened: number;
+}
+
+export type LoadShape = Omit<LoadSpec, "host" | "port" | "warmUpMs" | "durationMs">;
+
+export const CHAT = { path: "/v1/chat/completions", rampPerMs: 1000 } as const;
+
+export async function measureLoad(bench: Bench, arm: RunningArm, shape: LoadShape): Promise<Measured> {
+  const { engines, generator, warmUpMs, runMs } = bench;
+  const cpuNow = (): number => (arm.child === null ? engines.cpuNs : usageOf(arm.child.pid).cpuNs);
+  const openedBefore = await engines.opened();
+  let cpu = 0;
+  let at = 0;
+  let seconds = 0;
+  const spec: LoadSpec = { ...shape, host: "127.0.0.1", port: arm.port, warmUpMs, durationMs: runMs };
+  const result = await generator.run(spec, {
+    begin: () => {
+      cpu = cpuNow();
+      at = performance.now();
+    },
+    end: () => {
+      cpu = cpuNow() - cpu;
+      seconds = (performance.now() - at) / 1000;
+    },
+  });
+  return {
+    result,
+    cpuPerSecond: cpu / 1000 / seconds,
+    rssMb: arm.child === null ? Number.NaN : usageOf(arm.child.pid).rssKb / 1024,
+    // Less the question's own.
+    opened: (await engines.opened()) - openedBefore - 1,
+  };
+}
+
+/** Round after round, all arms in turn: what disturbs the machine for a while disturbs them alike. */
+export async function inTurns(
+  bench: Bench,
+  arms: readonly RunningArm[],
+  measure: (arm: RunningArm) => Promise<void>,
+): Promise<void> {
+  for (let round = 1; round <= bench.rounds; round++) {
+    // Each round begins with another arm.
+    const order = arms.map((_, i) => arms[(i + round - 1) % arms.length] ?? null);
+    for (const arm of order) {
+      if (arm === null) continue;
+      bench.progress(`round ${round}/${bench.rounds}  ${arm.name}`);
+      await measure(arm);
+    }
+  }
+}

@@ -1,0 +1,45 @@
+/** The contract of a suite, and what it is given to measure with. Suites are listed in index.ts. */
+import type { Arm, ArmSetting, RunningArm } from "../arms/arm.ts";
+import type { Engines } from "../load/engines.ts";
+import type { GeneratorProcess } from "../load/generator-process.ts";
+
+export interface Metric {
+  readonly key: string;
+  readonly title: string;
+  readonly unit: string;
+  readonly digits: number;
+  /** The figure that the chart shows, and that ratios are made of. */
+  readonly main?: boolean;
+}
+
+/** One measurement of one subject (an arm, or a variant of one), by metric. */
+export type Values = Readonly<Record<string, number>>;
+
+export interface Suite {
+  readonly name: string;
+  readonly title: string;
+  /** What it tells, in a sentence or two. */
+  readonly about: string;
+  readonly metrics: readonly Metric[];
+  readonly run: (bench: Bench, record: Recorder) => Promise<void>;
+}
+
+export type Recorder = (subject: string, values: Values) => void;
+
+export interface Bench {
+  readonly engines: Engines;
+  readonly generator: GeneratorProcess;
+  readonly rounds: number;
+  /** Measured time of one run. */
+  readonly runMs: number;
+  readonly warmUpMs: number;
+  readonly quick: boolean;
+  readonly setting: ArmSetting;
+  /** Cores of the router where it may have all. */
+  readonly allCores: string;
+  /** Those chosen and installed, started when first asked for and kept. */
+  readonly arms: () => Promise<readonly RunningArm[]>;
+  /** The same, to be started anew where memory counts. */
+  readonly armTable: readonly Arm[];
+  readonly progress: (text: string) => void;
+}
