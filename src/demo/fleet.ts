@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Child } from "./child.ts";
 import { ENGINE_PRESET, ENGINE_SLOTS } from "./engine-cost.ts";
-import { waitUntilServing } from "./readiness.ts";
+import { listInstances, waitUntilServing } from "./readiness.ts";
 
 export interface FleetPlan {
   readonly policy: string;
@@ -24,31 +24,33 @@ process.on("exit", () => {
 
 export class Fleet {
   readonly routerUrl: string;
-  /** As the router names them in its answers, in the order of starting. */
-  readonly instanceUrls: readonly string[];
   readonly #children: Child[] = [];
   readonly #configPath: string;
+  #instanceUrls: readonly string[] = [];
 
-  private constructor(ports: readonly number[], configPath: string) {
-    const [routerPort = 0, ...enginePorts] = ports;
+  private constructor(routerPort: number, configPath: string) {
     this.routerUrl = `http://${HOST}:${routerPort}`;
-    this.instanceUrls = enginePorts.map((port) => `http://${HOST}:${port}`);
     this.#configPath = configPath;
   }
 
   /** Resolves when every engine is registered and the router is ready. */
   static async start(plan: FleetPlan, signal: AbortSignal): Promise<Fleet> {
-    const ports = freePorts(plan.instances + 1);
+    const routerPort = freePort();
     const configPath = join(tmpdir(), `fd-router-demo-${process.pid}-${plan.policy}.yaml`);
-    const fleet = new Fleet(ports, configPath);
+    const fleet = new Fleet(routerPort, configPath);
     try {
-      await Bun.write(configPath, routerConfig(plan, ports[0] ?? 0));
-      await fleet.#launch(plan, ports, signal);
+      await Bun.write(configPath, routerConfig(plan, routerPort));
+      await fleet.#launch(plan, routerPort, signal);
       return fleet;
     } catch (error) {
       await fleet.stop();
       throw error;
     }
+  }
+
+  /** As the router names them in its answers. */
+  get instanceUrls(): readonly string[] {
+    return this.#instanceUrls;
   }
 
   /** Rejects when the router or an engine ends by itself; never resolves. */
@@ -67,17 +69,12 @@ export class Fleet {
     await rm(this.#configPath, { force: true });
   }
 
-  async #launch(
-    plan: FleetPlan,
-    [routerPort = 0, ...enginePorts]: readonly number[],
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #launch(plan: FleetPlan, routerPort: number, signal: AbortSignal): Promise<void> {
     this.#spawn("the router", ["serve", "--config_path", this.#configPath]);
     await Promise.race([this.broken, waitUntilServing(this.routerUrl, 0, signal)]);
-    for (const [index, port] of enginePorts.entries()) {
-      this.#spawn(`engine #${index + 1}`, engineArgs(plan, port, routerPort));
-    }
+    for (let i = 0; i < plan.instances; i++) this.#spawn("an engine", engineArgs(plan, routerPort));
     await Promise.race([this.broken, waitUntilServing(this.routerUrl, plan.instances, signal)]);
+    this.#instanceUrls = ((await listInstances(this.routerUrl)) ?? []).toSorted();
   }
 
   #spawn(name: string, args: readonly string[]): void {
@@ -100,10 +97,11 @@ function routerConfig(plan: FleetPlan, port: number): string {
   });
 }
 
-function engineArgs(plan: FleetPlan, port: number, routerPort: number): string[] {
+function engineArgs(plan: FleetPlan, routerPort: number): string[] {
   const flags = {
     host: HOST,
-    port,
+    // The system chooses; the engine registers with the port that it got.
+    port: 0,
     router: `${HOST}:${routerPort}`,
     "advertise-host": HOST,
     "register-interval-secs": 1,
@@ -115,12 +113,20 @@ function engineArgs(plan: FleetPlan, port: number, routerPort: number): string[]
   return ["mock-engine", ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)])];
 }
 
-/** All held at once, so that they differ; free again when this returns. */
-function freePorts(count: number): number[] {
-  const holders = Array.from({ length: count }, () =>
-    Bun.listen({ hostname: HOST, port: 0, socket: { data: () => {} } }),
-  );
-  const ports = holders.map((holder) => holder.port);
-  for (const holder of holders) holder.stop(true);
-  return ports;
+const FIRST_PORT = 20_000;
+/** Where Linux begins to take ports for outgoing connections, one of which could be quicker than the router. */
+const FIRST_EPHEMERAL_PORT = 32_768;
+const PORT_TRIES = 100;
+
+function freePort(): number {
+  for (let i = 0; i < PORT_TRIES; i++) {
+    const port = FIRST_PORT + Math.floor(Math.random() * (FIRST_EPHEMERAL_PORT - FIRST_PORT));
+    try {
+      Bun.listen({ hostname: HOST, port, socket: { data: () => {} } }).stop(true);
+      return port;
+    } catch {
+      // Taken: draw another.
+    }
+  }
+  throw new Error(`found no free port for the router between ${FIRST_PORT} and ${FIRST_EPHEMERAL_PORT}`);
 }

@@ -23,11 +23,7 @@ export async function listInstances(routerUrl: string): Promise<string[] | null>
   const body = await getJson(`${routerUrl}/registered`);
   const mixed = field(body, "mixed");
   if (!Array.isArray(mixed)) return null;
-  return mixed.map((entry: unknown) => {
-    const host = String(field(entry, "host_ip"));
-    const origin = /^https?:\/\//.test(host) ? host : `http://${host}`;
-    return `${origin}:${String(field(entry, "port"))}`;
-  });
+  return mixed.map((entry: unknown) => field(entry, "url")).filter((url) => typeof url === "string");
 }
 
 /** Null when there is no answer, or none of the kind. */

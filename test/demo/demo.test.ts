@@ -29,7 +29,7 @@ function fakeRouter(refuse: (index: number) => boolean = () => false) {
     async fetch(request) {
       const { pathname } = new URL(request.url);
       if (pathname === "/registered") {
-        const mixed = [8001, 8002].map((port) => ({ host_ip: "10.0.0.1", port }));
+        const mixed = [8001, 8002].map((port) => ({ url: `http://10.0.0.1:${port}`, worker_type: "mixed" }));
         return Response.json({ decode: [], mixed, prefill: [] });
       }
       if (pathname !== "/v1/chat/completions") return new Response("", { status: 404 });
