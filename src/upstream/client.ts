@@ -16,6 +16,8 @@ export interface UpstreamClientOptions extends Clocks {
 
 /** How often clocks and idle connections are looked at: their resolution. */
 const SWEEP_MS = 250;
+/** A look that comes later than this is not used. */
+const MAX_PAUSE_MS = 500;
 
 export class UpstreamClient implements ExchangeHost {
   #options: UpstreamClientOptions;
@@ -23,13 +25,15 @@ export class UpstreamClient implements ExchangeHost {
   readonly #pools = new Map<string, ConnectionPool>();
   readonly #exchanges = new Set<Exchange>();
   readonly #sweeper: Timer;
+  #sweptAt: number;
   #opened = 0;
 
   /** `now` in milliseconds on a monotonic clock. */
   constructor(options: UpstreamClientOptions, now: () => number = () => performance.now()) {
     this.#options = options;
     this.#now = now;
-    this.#sweeper = setInterval(() => this.sweep(), SWEEP_MS);
+    this.#sweptAt = now();
+    this.#sweeper = setInterval(() => this.#sweepInTime(), SWEEP_MS);
     this.#sweeper.unref();
   }
 
@@ -85,6 +89,16 @@ export class UpstreamClient implements ExchangeHost {
     clearInterval(this.#sweeper);
     for (const exchange of this.#exchanges) exchange.abort();
     this.retain(new Set());
+  }
+
+  /**
+   * After a pause of the whole thread its timers come before what arrived meanwhile: judged now, instances would be blamed for the pause.
+   * The next look, which finds all of it read, is in time again.
+   */
+  #sweepInTime(): void {
+    const pausedMs = this.#now() - this.#sweptAt - SWEEP_MS;
+    this.#sweptAt = this.#now();
+    if (pausedMs < MAX_PAUSE_MS) this.sweep();
   }
 
   sweep(): void {

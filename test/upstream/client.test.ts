@@ -204,6 +204,17 @@ describe("failures", () => {
     expect(await setup.client.isListening(setup.server.origin)).toBe(false);
   });
 
+  test("a pause of the whole thread is not blamed on the instance", async () => {
+    const server = new RawServer(good);
+    const options = { connectTimeoutMs: 300, firstByteTimeoutMs: 0, idleTimeoutMs: 0, totalTimeoutMs: 0 };
+    const client = new UpstreamClient({ ...options, maxIdleConnections: 8, keepAliveMs: 4000 });
+    started.push(server, { stop: () => client.close() });
+    const sent = new Sent(client, server.origin);
+    Bun.sleepSync(900);
+    await sent.finished();
+    expect(sent.failure).toBeNull();
+  });
+
   test("no connection in time; a late one is kept for others", async () => {
     const setup = setUp(good);
     const sent = send(setup);
