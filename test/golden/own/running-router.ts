@@ -77,13 +77,14 @@ export class RunningRouter {
   async linesOf(act: () => Promise<unknown>, count: number): Promise<readonly string[]> {
     const { length } = this.#process.stdout;
     await act();
-    for (let waitedMs = 0; waitedMs < 2000; waitedMs += 20) {
-      const lines = this.#process.stdout.slice(length).split("\n").filter(Boolean);
-      if (lines.length >= count)
-        return lines.map((line) => line.replace(/\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d logger\.go:\d+: /, ""));
-      await sleep(20);
-    }
-    return this.#process.stdout.slice(length).split("\n").filter(Boolean);
+    // The statistics come at their own time.
+    const lines = (): readonly string[] =>
+      this.#process.stdout
+        .slice(length)
+        .split("\n")
+        .filter((line) => line !== "" && !line.includes("[stats]"));
+    for (let waitedMs = 0; waitedMs < 2000 && lines().length < count; waitedMs += 20) await sleep(20);
+    return lines().map((line) => line.replace(/\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d logger\.go:\d+: /, ""));
   }
 }
 
