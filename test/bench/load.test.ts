@@ -83,6 +83,7 @@ test("the CPU time of a process grows with its work", () => {
     return usageOf(process.pid).cpuNs - before.cpuNs;
   });
   expect(Math.max(...growths)).toBeGreaterThan(1e6);
+  expect(usageOf(process.pid).rssKb).toBeGreaterThan(1000);
 });
 
 describe("a run of the generator", () => {
