@@ -6,7 +6,7 @@ import type { LogOptions } from "../log/options.ts";
 import { METRICS } from "../metrics/catalog.ts";
 import { Histogram } from "../metrics/histogram.ts";
 import { LabelledCounter } from "../metrics/labelled-counter.ts";
-import type { MetricData } from "../metrics/metric-set.ts";
+import { seriesOf, type MetricData } from "../metrics/metric-set.ts";
 import type { InstanceId } from "../fleet/instance.ts";
 import type { Recorder, RequestRecord } from "../proxy/record.ts";
 import { endpointLabel } from "../proxy/routes.ts";
@@ -36,6 +36,8 @@ export class ThreadRecorder implements Recorder {
   readonly #inferenceRequests = new LabelledCounter(METRICS.inferenceRequests);
   readonly #requestErrors = new LabelledCounter(METRICS.requestErrors);
   readonly #upstreamFailures = new LabelledCounter(METRICS.upstreamFailures);
+  /** By `METHOD endpoint`. */
+  readonly #httpDurations = new Map<string, { readonly series: string; readonly histogram: Histogram }>();
   readonly #timeToFirstToken = new Histogram(METRICS.timeToFirstToken.bounds);
   readonly #interToken = new Histogram(METRICS.interToken.bounds);
   readonly #duration = new Histogram(METRICS.requestDuration.bounds);
@@ -75,7 +77,9 @@ export class ThreadRecorder implements Recorder {
   finish(record: RequestRecord, now: number): void {
     const endpoint = endpointLabel(record.endpoint);
     const status = String(record.status);
-    this.#httpRequests.count(endpoint, methodLabel(record.method), status);
+    const method = methodLabel(record.method);
+    this.#httpRequests.count(endpoint, method, status);
+    this.#httpDuration(endpoint, method).record((now - record.startedAt) / 1000);
     if (record.error !== null) this.#requestErrors.count(record.error);
     if (INFERENCE.has(record.endpoint)) this.#finishInference(record, status, now);
     const { access, level } = this.#log;
@@ -106,6 +110,7 @@ export class ThreadRecorder implements Recorder {
         [METRICS.interToken.name, this.#interToken.data()],
         [METRICS.requestDuration.name, this.#duration.data()],
         [METRICS.overhead.name, this.#overhead.data()],
+        ...this.#httpDurations.values().map(({ series, histogram }) => [series, histogram.data()] as const),
       ]),
     };
   }
@@ -134,6 +139,15 @@ export class ThreadRecorder implements Recorder {
   forget(instances: ReadonlySet<InstanceId>): void {
     if (instances.size === 0) return;
     for (const labelled of this.#labelled()) labelled.forget(instances);
+  }
+
+  #httpDuration(endpoint: string, method: string): Histogram {
+    const key = `${method} ${endpoint}`;
+    const known = this.#httpDurations.get(key);
+    if (known !== undefined) return known.histogram;
+    const histogram = new Histogram(METRICS.httpDuration.bounds);
+    this.#httpDurations.set(key, { series: seriesOf(METRICS.httpDuration, [endpoint, method]), histogram });
+    return histogram;
   }
 
   #finishInference(record: RequestRecord, status: string, now: number): void {

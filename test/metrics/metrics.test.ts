@@ -67,6 +67,20 @@ function parse(text: string): readonly Sample[] {
 }
 
 describe("exposition", () => {
+  test("a summary shows the quantiles of what was recorded, within its buckets' width, and sum and count", () => {
+    const histogram = new Histogram(METRICS.httpDuration.bounds);
+    for (let i = 1; i <= 1000; i++) histogram.record(i / 1000);
+    const series = 'http_request_duration_seconds{endpoint="/register",method="POST"}';
+    const text = exposition({ counters: new Map(), histograms: new Map([[series, histogram.data()]]) });
+    const shown = (name: string): number => Number(new RegExp(`^${name} (\\S+)$`, "m").exec(text)?.[1]);
+    const labels = 'endpoint="/register",method="POST"';
+    expect(text).toContain("# TYPE http_request_duration_seconds summary\n");
+    expect(shown(`http_request_duration_seconds\\{${labels},quantile="0.95"\\}`)).toBeCloseTo(0.95, 1);
+    expect(shown(`http_request_duration_seconds\\{${labels},quantile="0.99"\\}`)).toBeCloseTo(0.99, 1);
+    expect(shown(`http_request_duration_seconds_count\\{${labels}\\}`)).toBe(1000);
+    expect(shown(`http_request_duration_seconds_sum\\{${labels}\\}`)).toBeCloseTo(500.5, 6);
+  });
+
   test("any label value reads back as it was", () => {
     fc.assert(
       fc.property(
