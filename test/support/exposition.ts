@@ -18,7 +18,7 @@ export function readExposition(text: string): Exposition {
   const values = new Map<string, number>();
   const types = new Map<string, string>();
   for (const line of text.slice(0, -1).split("\n")) {
-    const type = /^# TYPE (\S+) (counter|gauge|histogram)$/.exec(line);
+    const type = /^# TYPE (\S+) (counter|gauge|histogram|summary)$/.exec(line);
     if (type !== null) types.set(type[1] ?? "", type[2] ?? "");
     if (/^# (TYPE|HELP) \S+ \S/.test(line)) continue;
     const sample = SAMPLE.exec(line);
