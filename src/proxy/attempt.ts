@@ -14,7 +14,7 @@ export const INSTANCE_HEADER = "x-router-instance";
 
 export interface Attempt {
   readonly assignment: Assignment;
-  readonly body: Uint8Array;
+  readonly body: Buffer;
   readonly record: RequestRecord;
 }
 

@@ -43,18 +43,17 @@ const QUOTE = 34;
 const BACKSLASH = 92;
 const COLON = 58;
 
-export function readBodyFields(body: Uint8Array): BodyResult {
+export function readBodyFields(body: Buffer): BodyResult {
   if (body.length <= PARSE_BYTES) return parse(body);
-  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   // Only the outermost braces are checked on a long body; what is malformed inside is for the engine to refuse.
-  if (firstByte(bytes) !== 0x7b || lastByte(bytes) !== 0x7d) return parse(body);
-  const stream = find(bytes, '"stream"');
-  const model = find(bytes, '"model"');
+  if (firstByte(body) !== 0x7b || lastByte(body) !== 0x7d) return parse(body);
+  const stream = find(body, '"stream"');
+  const model = find(body, '"model"');
   // Most bodies have none of the three: one search tells, in place of three.
-  const hasIds = bytes.includes('_id"');
-  const sessionId = hasIds ? find(bytes, '"session_id"') : ABSENT;
-  const requestId = hasIds ? find(bytes, '"request_id"') : ABSENT;
-  const reqId = hasIds ? find(bytes, '"req_id"') : ABSENT;
+  const hasIds = body.includes('_id"');
+  const sessionId = hasIds ? find(body, '"session_id"') : ABSENT;
+  const requestId = hasIds ? find(body, '"request_id"') : ABSENT;
+  const reqId = hasIds ? find(body, '"req_id"') : ABSENT;
   if ([stream, model, sessionId, requestId, reqId].includes(UNDECIDED)) {
     if (body.length <= MAX_PARSE_BYTES) return parse(body);
     return {
@@ -65,21 +64,21 @@ export function readBodyFields(body: Uint8Array): BodyResult {
   return {
     ok: true,
     fields: {
-      stream: stream !== ABSENT && bytes.toString("latin1", stream, stream + 4) === "true",
-      model: model === ABSENT ? null : stringAt(bytes, model),
-      sessionId: sessionId === ABSENT ? null : stringAt(bytes, sessionId),
-      reqId: reqId === ABSENT ? null : stringAt(bytes, reqId),
+      stream: stream !== ABSENT && body.toString("latin1", stream, stream + 4) === "true",
+      model: model === ABSENT ? null : stringAt(body, model),
+      sessionId: sessionId === ABSENT ? null : stringAt(body, sessionId),
+      reqId: reqId === ABSENT ? null : stringAt(body, reqId),
       hasPrompt: true,
-      requestId: requestId === ABSENT ? ABSENT_ID : requestIdAt(bytes, requestId),
+      requestId: requestId === ABSENT ? ABSENT_ID : requestIdAt(body, requestId),
     },
   };
 }
 
-function parse(body: Uint8Array): BodyResult {
+function parse(body: Buffer): BodyResult {
   let value: unknown;
   try {
     // A UTF-8 byte-order mark is refused like any other stray character (RFC 8259 §8.1).
-    value = JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8"));
+    value = JSON.parse(body.toString("utf8"));
   } catch (error) {
     // Expected for hostile input.
     return { ok: false, problem: goProblem(body) ?? problemText(error) };
@@ -107,7 +106,7 @@ function parse(body: Uint8Array): BodyResult {
 const MAX_EXPLAINED_BYTES = 64 * 1024;
 
 /** In Go's words, which clients' error handling and people's searches know; null when its parser would see no problem. */
-function goProblem(body: Uint8Array): string | null {
+function goProblem(body: Buffer): string | null {
   if (body.length > MAX_EXPLAINED_BYTES) return null;
   const parsed = parseGoJson(body);
   if (!parsed.ok) return parsed.problem.slice(0, 160);

@@ -1,8 +1,7 @@
-/** Reads the bounded body once and says what the scheduler needs to know of it. Called by handle.ts. */
+/** Says what the scheduler, and the log, need to know of a body. Called by handle.ts. */
 import { RouterError } from "../errors.ts";
 import type { SchedulingRequest } from "../scheduler/assignment.ts";
 import { readBodyFields, type RequestIdField } from "./body-fields.ts";
-import type { Downstream } from "./downstream.ts";
 import { estimatePromptTokens } from "./prompt-size.ts";
 
 /** Of which the log lines of a request are made. */
@@ -12,20 +11,17 @@ export interface BodyTags {
 }
 
 export interface Description {
-  /** As the client sent it; forwarded byte for byte. */
-  readonly body: Uint8Array;
   readonly scheduling: SchedulingRequest;
   readonly requestId: RequestIdField;
   readonly tags: BodyTags;
   readonly hasPrompt: boolean;
 }
 
-/** Throws RouterError `invalid_json` for what is no JSON object, and what `readBody` throws. */
-export async function describe(client: Downstream, maxBodyBytes: number): Promise<Description> {
-  const body = await client.readBody(maxBodyBytes);
+/** Throws RouterError `invalid_json` for what is no JSON object. */
+export function describe(body: Buffer): Description {
   const result = readBodyFields(body);
   if (!result.ok) throw new RouterError("invalid_json", result.problem);
   const { model, stream, sessionId, reqId, requestId, hasPrompt } = result.fields;
   const scheduling = { role: "mixed", model, stream, sessionId, promptTokens: estimatePromptTokens(body) } as const;
-  return { body, requestId, tags: { reqId, sessionId }, hasPrompt, scheduling };
+  return { requestId, tags: { reqId, sessionId }, hasPrompt, scheduling };
 }

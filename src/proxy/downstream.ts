@@ -15,7 +15,7 @@ export interface Downstream {
   header(lowerName: string): string | null;
   headers(): Iterable<[name: string, value: string]>;
   /** The whole body. Throws RouterError `body_too_large`, `body_timeout`, `client_closed`, `invalid_body`. */
-  readBody(maxBytes: number): Promise<Uint8Array>;
+  readBody(maxBytes: number): Promise<Buffer>;
 
   /** The head of the answer; sent with the first `flush` or `end`. */
   head(status: number, headers: HeaderList): void;

@@ -17,7 +17,7 @@ export interface Forwarding {
   readonly instance: Instance;
   /** Path on the instance; the query is not passed on (spec/fd-router.md §3.2). */
   readonly path: string;
-  readonly body: Uint8Array;
+  readonly body: Buffer;
 }
 
 /** Sends the client's request to an instance; resolves with the head of the answer. Never rejects. */

@@ -42,14 +42,16 @@ export async function handle(client: Downstream, proxy: ProxyContext): Promise<v
 
 async function infer(client: Downstream, proxy: ProxyContext, record: RequestRecord): Promise<void> {
   beginLines(client, proxy, record);
-  const description = await describe(client, proxy.limits.maxBodyBytes);
-  const { body, tags, hasPrompt } = description;
-  nameRequest(record, { ...tags, requestId: null });
+  const body = await client.readBody(proxy.limits.maxBodyBytes);
+  const { tags, hasPrompt, scheduling: described } = describe(body);
+  nameRequest(record, tags, null);
   record.bodyAt = proxy.now();
   record.hasPrompt = hasPrompt;
   record.requestBytes = body.length;
-  record.stream = description.scheduling.stream;
-  const scheduling = await withPrompt(description, proxy, record);
+  record.stream = described.stream;
+  const prompted = withPrompt({ body, scheduling: described }, proxy, record);
+  // Without a policy that reads prompts there is nothing to wait for.
+  const scheduling = prompted instanceof Promise ? await prompted : prompted;
   proxy.retryBudget.deposit();
   const excluded = new Set<InstanceId>();
   let failure: UpstreamFailure | null = null;

@@ -3,7 +3,7 @@ import type { Outcome } from "../scheduler/assignment.ts";
 import { readUsage } from "./usage.ts";
 
 /** `tail` is the end of the answer's body. */
-export function judge(status: number, tail: Uint8Array): Outcome {
+export function judge(status: number, tail: Buffer): Outcome {
   if (status < 400) return { kind: "completed", usage: readUsage(tail) };
   if (status < 500) return { kind: "declined", status };
   // FastDeploy answers 500 with an error object to too long prompts and unknown models: the request's fault (fastdeploy-engine.md §3.6).
@@ -18,14 +18,11 @@ export type StreamFault = "stream_error" | "stream_truncated";
 const LAST_EVENT_BYTES = "data: [DONE]\n\n".length;
 
 /** An instance may end a stream in good order and yet say in it that it failed, or leave out its last event (faults.md U27, U35). */
-export function findStreamFault(tail: Uint8Array): StreamFault | null {
-  const bytes = Buffer.from(tail.buffer, tail.byteOffset, tail.byteLength);
-  if (bytes.includes('data: {"error"')) return "stream_error";
-  return bytes.length < LAST_EVENT_BYTES || bytes.includes("[DONE]") ? null : "stream_truncated";
+export function findStreamFault(tail: Buffer): StreamFault | null {
+  if (tail.includes('data: {"error"')) return "stream_error";
+  return tail.length < LAST_EVENT_BYTES || tail.includes("[DONE]") ? null : "stream_truncated";
 }
 
-function isErrorObject(tail: Uint8Array): boolean {
-  return /^\s*\{\s*"(?:error|detail)"\s*:/.test(
-    Buffer.from(tail.buffer, tail.byteOffset, tail.byteLength).toString("latin1", 0, 64),
-  );
+function isErrorObject(tail: Buffer): boolean {
+  return /^\s*\{\s*"(?:error|detail)"\s*:/.test(tail.toString("latin1", 0, 64));
 }

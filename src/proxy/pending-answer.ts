@@ -18,7 +18,7 @@ export class PendingAnswer implements AnswerListener {
   readonly #onAnswer: (head: ResponseHead) => void;
   readonly #onFailure: (failure: UpstreamFailure) => void;
   #listener: AnswerBodyListener | null = null;
-  #early: Uint8Array[] = [];
+  #early: Buffer[] = [];
   #answered = false;
   #end: "open" | "ended" | UpstreamFailure = "open";
 
@@ -43,7 +43,7 @@ export class PendingAnswer implements AnswerListener {
     this.#onAnswer(head);
   }
 
-  onData(chunk: Uint8Array): void {
+  onData(chunk: Buffer): void {
     if (this.#listener === null) this.#early.push(chunk);
     else this.#listener.onData(chunk);
   }

@@ -42,7 +42,7 @@ export class PromptReader {
   }
 
   /** Throws RouterError `invalid_json`. */
-  async read(body: Uint8Array, { kind, use, lines }: PromptQuestion): Promise<PromptFacts> {
+  async read(body: Buffer, { kind, use, lines }: PromptQuestion): Promise<PromptFacts> {
     if (body.length > MAX_PARSED_BYTES) return NOTHING;
     const text = promptText(parse(body), kind);
     const countedTokens = 2 * codePointCount(text);
@@ -62,9 +62,9 @@ export class PromptReader {
   }
 }
 
-function parse(body: Uint8Array): unknown {
+function parse(body: Buffer): unknown {
   try {
-    return JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8"));
+    return JSON.parse(body.toString("utf8"));
   } catch (error) {
     // The search for fields sees only the rims of a long body; here the client's mistake inside comes out.
     throw new RouterError("invalid_json", error instanceof Error ? error.message.slice(0, 80) : "not JSON", error);

@@ -1,18 +1,32 @@
 /** Between describe.ts and the choice: adds to a request what the policies in use want to know of its prompt. */
 import type { PromptUse, SchedulingRequest } from "../scheduler/assignment.ts";
 import type { ProxyContext } from "./context.ts";
-import type { Description } from "./describe.ts";
 import type { RequestRecord } from "./record.ts";
 import { strategyText } from "./strategy-text.ts";
 
+export interface Prompted {
+  readonly body: Buffer;
+  readonly scheduling: SchedulingRequest;
+}
+
 /** Throws RouterError `invalid_json` where a policy reads the prompt and the body is broken inside. */
-export async function withPrompt(
-  { body, scheduling }: Description,
+export function withPrompt(
+  prompted: Prompted,
   proxy: ProxyContext,
   record: RequestRecord,
-): Promise<SchedulingRequest> {
+): SchedulingRequest | Promise<SchedulingRequest> {
   const use = promptUseOf(proxy);
-  if (use === "nothing") return scheduling;
+  return use === "nothing" ? prompted.scheduling : read(prompted, { proxy, record, use });
+}
+
+async function read(
+  { body, scheduling }: Prompted,
+  {
+    proxy,
+    record,
+    use,
+  }: { readonly proxy: ProxyContext; readonly record: RequestRecord; readonly use: Exclude<PromptUse, "nothing"> },
+): Promise<SchedulingRequest> {
   const { endpoint, lines } = record;
   const kind = endpoint === "/v1/completions" ? "completions" : "chat";
   const facts = await proxy.prompts.read(body, { kind, use, lines });

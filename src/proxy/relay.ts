@@ -14,7 +14,7 @@ import type { RequestRecord } from "./record.ts";
 import { errorEvent } from "./respond.ts";
 
 export type RelayResult =
-  | { readonly kind: "complete"; /** The end of the body, for `usage` and error objects. */ readonly tail: Uint8Array }
+  | { readonly kind: "complete"; /** The end of the body, for `usage` and error objects. */ readonly tail: Buffer }
   | { readonly kind: "client-gone" }
   /** When nothing was passed on yet the client can still be answered otherwise. */
   | { readonly kind: "failed"; readonly failure: UpstreamFailure };
@@ -53,8 +53,8 @@ class RelayListener implements AnswerBodyListener {
   readonly #promise: RelayPromise;
   readonly #stream: boolean;
   readonly #hold: boolean;
-  #previous: Uint8Array = EMPTY;
-  #last: Uint8Array = EMPTY;
+  #previous: Buffer = EMPTY;
+  #last: Buffer = EMPTY;
   #partAt = 0;
   #stuck: Timer | null = null;
 
@@ -68,10 +68,10 @@ class RelayListener implements AnswerBodyListener {
     this.#hold = !this.#stream && head.framing.kind === "length" && head.framing.bytes <= HOLD_BYTES;
     const isEmpty = head.framing.kind === "length" && head.framing.bytes === 0;
     const type = head.mediaType === "" && !isEmpty ? UNNAMED_TYPE : [];
-    client.head(head.status, [...head.headers.filter(isForeign), ...type, ...relayed.record.routerHeaders]);
+    client.head(head.status, headersFor(head.headers, type, relayed.record.routerHeaders));
   }
 
-  onData(chunk: Uint8Array): void {
+  onData(chunk: Buffer): void {
     this.#previous = this.#last;
     this.#last = chunk;
     this.#relayed.record.responseBytes += chunk.length;
@@ -158,9 +158,17 @@ class RelayListener implements AnswerBodyListener {
 
 /** What the Go router makes of an answer without a type, unless it is binary. Bun would call it application/octet-stream. */
 const UNNAMED_TYPE: HeaderList = [["content-type", "text/plain; charset=utf-8"]];
-const EMPTY = new Uint8Array(0);
+const EMPTY = Buffer.alloc(0);
 
-/** An instance cannot speak in the router's name. */
-function isForeign([name]: readonly [string, string]): boolean {
-  return !/^x-router-/i.test(name);
+/** The instance's own, and those added here. */
+function headersFor(own: HeaderList, type: HeaderList, routers: HeaderList): HeaderList {
+  const headers: HeaderList = [];
+  for (const field of own) if (!speaksForRouter(field[0])) headers.push(field);
+  headers.push(...type, ...routers);
+  return headers;
+}
+
+/** An instance cannot speak in the router's name. Nearly every name is told by its first letter. */
+function speaksForRouter(name: string): boolean {
+  return (name[0] === "x" || name[0] === "X") && /^x-router-/i.test(name);
 }

@@ -5,6 +5,7 @@ import type { Assignment } from "../scheduler/assignment.ts";
 import type { UpstreamFailure } from "../upstream/failure.ts";
 import { describeFailure } from "../upstream/failure.ts";
 import type { ProxyContext } from "./context.ts";
+import type { BodyTags } from "./describe.ts";
 import type { Downstream } from "./downstream.ts";
 import type { RequestRecord } from "./record.ts";
 
@@ -15,16 +16,9 @@ export function beginLines(client: Downstream, proxy: ProxyContext, record: Requ
   record.lines?.tag(record.tags);
 }
 
-interface BodyNames {
-  readonly reqId: string | null;
-  readonly sessionId: string | null;
-  /** Splitwise mode only. */
-  readonly requestId: string | null;
-}
-
-/** The body is read: all further lines carry its names. */
-export function nameRequest(record: RequestRecord, names: BodyNames): void {
-  record.tags = { traceId: record.tags?.traceId ?? null, ...names };
+/** The body is read: all further lines carry its names. `requestId` in splitwise mode only. */
+export function nameRequest(record: RequestRecord, { reqId, sessionId }: BodyTags, requestId: string | null): void {
+  record.tags = { traceId: record.tags?.traceId ?? null, reqId, sessionId, requestId };
   record.lines?.tag(record.tags);
   record.lines?.parsed();
 }

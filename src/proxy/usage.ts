@@ -1,6 +1,7 @@
 /** Token counts that an answer names itself (OpenAI's `usage`), found in its last bytes. They correct the estimate of prompt length. */
 import type { TokenUsage } from "../scheduler/assignment.ts";
 
+const USAGE = Buffer.from('"usage"');
 const PROMPT = /"prompt_tokens"\s*:\s*(\d{1,9})/;
 const COMPLETION = /"completion_tokens"\s*:\s*(\d{1,9})/;
 const CACHED = /"cached_tokens"\s*:\s*(\d{1,9})/;
@@ -8,12 +9,11 @@ const CACHED = /"cached_tokens"\s*:\s*(\d{1,9})/;
 const TAIL_BYTES = 4096;
 
 /** `tail` is the end of the body, or more of it. */
-export function readUsage(tail: Uint8Array): TokenUsage | null {
+export function readUsage(tail: Buffer): TokenUsage | null {
   const from = Math.max(0, tail.length - TAIL_BYTES);
-  const text = Buffer.from(tail.buffer, tail.byteOffset, tail.byteLength).toString("latin1", from);
-  const at = text.lastIndexOf('"usage"');
-  if (at < 0) return null;
-  const usage = text.slice(at);
+  const at = tail.lastIndexOf(USAGE);
+  if (at < from) return null;
+  const usage = tail.toString("latin1", at);
   const promptTokens = PROMPT.exec(usage)?.[1];
   if (promptTokens === undefined) return null;
   return {

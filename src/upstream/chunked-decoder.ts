@@ -45,7 +45,7 @@ export class ChunkedDecoder {
    * Decodes `bytes` from `start`. Payload goes to `emit` as views into `bytes`.
    * Returns the index after the last byte used (less than the length only when the body is done), or -1 on a violation.
    */
-  decode(bytes: Uint8Array, start: number, emit: (payload: Uint8Array) => void): number {
+  decode(bytes: Buffer, start: number, emit: (payload: Buffer) => void): number {
     const end = bytes.length;
     let i = start;
     while (i < end && this.#state !== "done") {

@@ -4,6 +4,7 @@
  */
 import type { Socket } from "bun";
 import type { Origin } from "./origin.ts";
+import { ResponseReader } from "./response-reader.ts";
 
 /** Who has the connection now. */
 export interface ConnectionUser {
@@ -12,8 +13,13 @@ export interface ConnectionUser {
   onClosed(detail: string): void;
 }
 
+/** Of head and body, for the one write of them: what the socket does not take is copied out. */
+const JOINED = Buffer.allocUnsafe(64 * 1024);
+
 export class Connection {
   readonly #socket: Socket<Connection>;
+  /** Of the answers that come on it. */
+  readonly reader = new ResponseReader();
   #user: ConnectionUser | null = null;
   #unsent: Uint8Array[] = [];
   #open = true;
@@ -46,17 +52,19 @@ export class Connection {
   /** Ends the use: what still comes belongs to nobody. A connection in the pool is never paused (bun-limits trap 7). */
   release(): void {
     this.#user = null;
+    this.reader.stop();
     this.resume();
   }
 
   send(head: string, body: Uint8Array): void {
     const headBytes = head.length;
     // One write for what fits into one segment burst; a larger body is not copied.
-    if (body.length <= 64 * 1024) {
-      const joined = Buffer.allocUnsafe(headBytes + body.length);
-      joined.write(head, 0, headBytes, "latin1");
-      joined.set(body, headBytes);
-      this.#write(joined);
+    if (headBytes + body.length <= JOINED.length) {
+      JOINED.write(head, 0, headBytes, "latin1");
+      JOINED.set(body, headBytes);
+      const length = headBytes + body.length;
+      const written = this.#socket.write(JOINED, 0, length);
+      if (written < length) this.#unsent.push(Buffer.from(JOINED.subarray(Math.max(0, written), length)));
     } else {
       this.#write(Buffer.from(head, "latin1"));
       this.#write(body);

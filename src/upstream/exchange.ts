@@ -12,7 +12,7 @@ import type { ConnectionPool } from "./connection-pool.ts";
 import type { UpstreamFailure } from "./failure.ts";
 import type { Origin } from "./origin.ts";
 import type { ResponseHead } from "./response-head.ts";
-import { ResponseReader, type ResponseListener } from "./response-reader.ts";
+import type { ResponseListener } from "./response-reader.ts";
 
 export interface UpstreamRequest {
   readonly origin: Origin;
@@ -54,12 +54,11 @@ const STALE_CLOSE_MS = 1000;
 
 type Phase = "connecting" | "waiting" | "answering" | "ended";
 
-export class Exchange implements ConnectionUser {
+export class Exchange implements ConnectionUser, ResponseListener {
   readonly #host: ExchangeHost;
   readonly #request: UpstreamRequest;
   readonly #listener: AnswerListener;
   readonly #clocks: Clocks;
-  readonly #reader = new ResponseReader();
   #connection: Connection | null = null;
   #phase: Phase = "connecting";
   readonly #startedAt: number;
@@ -120,17 +119,29 @@ export class Exchange implements ConnectionUser {
 
   onBytes(bytes: Buffer): void {
     this.#movedAt = this.#host.now();
-    const state = this.#reader.feed(bytes);
+    const state = this.#connection?.reader.feed(bytes);
+    if (state === undefined) return;
     if (state.kind === "done") this.#complete();
     else if (state.kind === "broken") this.#fail({ kind: "invalid", detail: state.problem });
     else if (this.#phase === "answering") this.#listener.onReadEnd();
   }
 
+  onHead(head: ResponseHead): void {
+    this.#phase = "answering";
+    this.#listener.onHead(head);
+  }
+
+  onData(chunk: Buffer): void {
+    // The listener may abort in the middle of a read; nothing follows then.
+    if (this.#phase === "answering") this.#listener.onData(chunk);
+  }
+
   onClosed(detail: string): void {
     const connection = this.#connection;
-    if (this.#phase === "waiting" && !this.#reader.sawByte) {
+    if (connection === null) return;
+    if (this.#phase === "waiting" && !connection.reader.sawByte) {
       const sentMs = this.#host.now() - this.#movedAt;
-      if (connection?.reused === true && sentMs < STALE_CLOSE_MS) {
+      if (connection.reused && sentMs < STALE_CLOSE_MS) {
         this.#phase = "connecting";
         void this.#dial();
       } else {
@@ -138,7 +149,7 @@ export class Exchange implements ConnectionUser {
       }
       return;
     }
-    const state = this.#reader.close();
+    const state = connection.reader.close();
     if (state.kind === "done") this.#complete();
     else this.#fail({ kind: "cut", detail: state.kind === "broken" ? state.problem : detail });
   }
@@ -162,28 +173,17 @@ export class Exchange implements ConnectionUser {
     this.#connection = connection;
     this.#phase = "waiting";
     this.#movedAt = this.#host.now();
-    this.#reader.start(this.#readerListener);
+    connection.reader.start(this);
     connection.use(this);
     connection.send(this.#request.head, this.#request.body);
   }
-
-  readonly #readerListener: ResponseListener = {
-    onHead: (head: ResponseHead) => {
-      this.#phase = "answering";
-      this.#listener.onHead(head);
-    },
-    // The listener may abort in the middle of a read; nothing follows then.
-    onData: (chunk: Uint8Array) => {
-      if (this.#phase === "answering") this.#listener.onData(chunk);
-    },
-  };
 
   #complete(): void {
     const connection = this.#connection;
     if (this.#phase === "ended" || connection === null) return;
     this.#finish();
     // An instance that answers before it has read the request may never read the rest.
-    if (this.#reader.reusable && !connection.isSending)
+    if (connection.reader.reusable && !connection.isSending)
       this.#host.pool(this.#request.origin).put(connection, this.#host.now());
     else connection.destroy();
     this.#listener.onEnd();

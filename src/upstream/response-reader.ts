@@ -1,6 +1,6 @@
 /**
- * Reads one answer from a byte stream, for any way the bytes are split: interim answers, head, body, end.
- * It knows no socket: connection.ts feeds it, an exchange listens.
+ * Reads the answers of one connection, one after the other, for any way the bytes are split: interim answers, head, body, end.
+ * It knows no socket: an exchange feeds it, and listens.
  */
 import { ChunkedDecoder } from "./chunked-decoder.ts";
 import { readResponseHead, type HeadResult, type ResponseHead } from "./response-head.ts";
@@ -13,7 +13,7 @@ const MAX_INTERIM_ANSWERS = 16;
 export interface ResponseListener {
   onHead(head: ResponseHead): void;
   /** A part of the body without its framing; a view that stays valid. */
-  onData(chunk: Uint8Array): void;
+  onData(chunk: Buffer): void;
 }
 
 /** `more`: not complete yet. `done`: complete. `broken`: not a valid answer. */
@@ -31,8 +31,9 @@ export class ResponseReader {
   #surplus = false;
   #sawByte = false;
   readonly #decoder = new ChunkedDecoder();
-  readonly #emit = (payload: Uint8Array): void => this.#listener?.onData(payload);
+  readonly #emit = (payload: Buffer): void => this.#listener?.onData(payload);
 
+  /** Before each answer. */
   start(listener: ResponseListener): void {
     this.#listener = listener;
     this.#head = null;
@@ -40,6 +41,11 @@ export class ResponseReader {
     this.#interimAnswers = 0;
     this.#surplus = false;
     this.#sawByte = false;
+  }
+
+  /** Lets go of the listener: nothing more is told. */
+  stop(): void {
+    this.#listener = null;
   }
 
   /** The connection can carry another exchange: asked after `done`. */

@@ -1,7 +1,7 @@
 /** Counts what the requests of a thread leave behind and writes their access lines. The thread's timers pass both on to the main thread. */
 import { accessLine } from "../log/access-line.ts";
 import { logLine } from "../log/line.ts";
-import { RequestLines, tagText } from "../log/request-lines.ts";
+import { RequestLines, tagText, type RequestLinesOptions } from "../log/request-lines.ts";
 import type { LogOptions } from "../log/options.ts";
 import { METRICS } from "../metrics/catalog.ts";
 import { Histogram } from "../metrics/histogram.ts";
@@ -10,9 +10,8 @@ import { seriesOf, type MetricData } from "../metrics/metric-set.ts";
 import type { InstanceId } from "../fleet/instance.ts";
 import type { Recorder, RequestRecord } from "../proxy/record.ts";
 import { endpointLabel } from "../proxy/routes.ts";
+import { LineBuffer } from "./line-buffer.ts";
 
-/** Access lines kept between two sends at most; further ones are counted as dropped. */
-const MAX_LINES_BYTES = 1024 * 1024;
 const INFERENCE = new Set(["/v1/chat/completions", "/v1/completions"]);
 
 export interface RecorderOptions {
@@ -32,6 +31,7 @@ export interface CountedElsewhere {
 export class ThreadRecorder implements Recorder {
   readonly #options: RecorderOptions;
   #log: LogOptions;
+  #lineOptions: RequestLinesOptions | null;
   readonly #httpRequests = new LabelledCounter(METRICS.httpRequests);
   readonly #inferenceRequests = new LabelledCounter(METRICS.inferenceRequests);
   readonly #requestErrors = new LabelledCounter(METRICS.requestErrors);
@@ -45,16 +45,17 @@ export class ThreadRecorder implements Recorder {
   #requestBytes = 0;
   #responseBytes = 0;
   #retries = 0;
-  #linesDropped = 0;
-  #lines = "";
+  readonly #lines = new LineBuffer();
 
   constructor(options: RecorderOptions) {
     this.#options = options;
     this.#log = options.log;
+    this.#lineOptions = this.#lineOptionsOf(options.log);
   }
 
   configure(log: LogOptions): void {
     this.#log = log;
+    this.#lineOptions = this.#lineOptionsOf(log);
   }
 
   interToken(ms: number): void {
@@ -100,7 +101,7 @@ export class ThreadRecorder implements Recorder {
       [METRICS.requestBytes.name, this.#requestBytes],
       [METRICS.responseBytes.name, this.#responseBytes],
       [METRICS.retries.name, this.#retries],
-      [METRICS.logDropped.name, this.#linesDropped],
+      [METRICS.logDropped.name, this.#lines.dropped],
     ]);
     for (const labelled of this.#labelled()) labelled.addTo(counters);
     return {
@@ -117,22 +118,23 @@ export class ThreadRecorder implements Recorder {
 
   /** Takes the lines of one request. Null: the options of the log want none. */
   requestLines(): RequestLines | null {
-    const { format, level } = this.#log;
-    if (format !== "go" || !this.#log["request-lines"]) return null;
-    const info = level === "debug" || level === "info";
-    return new RequestLines({ add: (line) => this.#addLine(line), info, warn: level !== "error", nowMs: Date.now });
+    return this.#lineOptions === null ? null : new RequestLines(this.#lineOptions);
+  }
+
+  /** The same for all requests, until the next `configure`. */
+  #lineOptionsOf(log: LogOptions): RequestLinesOptions | null {
+    if (log.format !== "go" || !log["request-lines"]) return null;
+    const info = log.level === "debug" || log.level === "info";
+    return { add: (line) => this.#addLine(line), info, warn: log.level !== "error", nowMs: Date.now };
   }
 
   #addLine(line: string): void {
-    if (this.#lines.length <= MAX_LINES_BYTES) this.#lines += line;
-    else this.#linesDropped++;
+    this.#lines.add(line);
   }
 
   /** Lines since the last call; empty when there are none. */
   takeLines(): string {
-    const lines = this.#lines;
-    this.#lines = "";
-    return lines;
+    return this.#lines.take();
   }
 
   /** Drops the series of instances that left for good (faults.md O04). */

@@ -10,14 +10,17 @@ export interface BodySpeed {
 }
 
 const LEAST_SPEED: BodySpeed = { graceMs: 10_000, minBytesPerSec: 1024 };
-/** Up to this length Bun collects the body itself; above it, or without a length, parts are counted as they come. */
-const COLLECT_BYTES = 64 * 1024;
+/**
+ * Up to this length Bun collects the body itself, which halves the cost of one of 220 KB; above it, or without a length, parts are
+ * counted as they come.
+ */
+const COLLECT_BYTES = 1024 * 1024;
 
-const EMPTY = new Uint8Array(0);
+const EMPTY = Buffer.alloc(0);
 const DEADLINES = new Deadlines();
 
 /** Throws RouterError `body_too_large`, `body_timeout`, `client_closed`, `invalid_body`. */
-export async function readRequestBody(request: Request, maxBytes: number, speed = LEAST_SPEED): Promise<Uint8Array> {
+export async function readRequestBody(request: Request, maxBytes: number, speed = LEAST_SPEED): Promise<Buffer> {
   const declared = request.headers.get("content-length");
   // Equal repeated lengths come joined by a comma (faults.md §3 B2).
   const length = declared === null ? null : Number.parseInt(declared, 10);
@@ -25,9 +28,12 @@ export async function readRequestBody(request: Request, maxBytes: number, speed 
   if (length === 0 || (length === null && request.body === null)) return EMPTY;
   try {
     if (length !== null && length <= COLLECT_BYTES) {
-      const collected = request.bytes();
+      const collected = request.arrayBuffer();
       const ready = Bun.peek(collected);
-      return await (ready instanceof Uint8Array ? ready : withDeadline(collected, allowedMs(length, speed), speed));
+      // Not `bytes`: a Buffer over that would make Bun copy a short body.
+      return Buffer.from(
+        ready instanceof ArrayBuffer ? ready : await withDeadline(collected, allowedMs(length, speed), speed),
+      );
     }
     return request.body === null ? EMPTY : await readParts(request.body, { length, maxBytes, speed });
   } catch (error) {
@@ -48,10 +54,7 @@ interface Expected {
   readonly speed: BodySpeed;
 }
 
-async function readParts(
-  body: NonNullable<Request["body"]>,
-  { length, maxBytes, speed }: Expected,
-): Promise<Uint8Array> {
+async function readParts(body: NonNullable<Request["body"]>, { length, maxBytes, speed }: Expected): Promise<Buffer> {
   const reader = body.getReader();
   const parts: Uint8Array[] = [];
   const startedAt = performance.now();
@@ -69,7 +72,7 @@ async function readParts(
     throw error;
   }
   if (length !== null && bytes !== length) throw new RouterError("invalid_body", `${bytes} bytes arrived of ${length}`);
-  return parts.length === 1 ? (parts[0] ?? EMPTY) : Buffer.concat(parts, bytes);
+  return Buffer.concat(parts, bytes);
 }
 
 type Part = { readonly done: true } | { readonly done: false; readonly value: Uint8Array };

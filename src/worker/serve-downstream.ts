@@ -79,7 +79,7 @@ export class ServeDownstream implements Downstream {
     return this.#request.headers;
   }
 
-  readBody(maxBytes: number): Promise<Uint8Array> {
+  readBody(maxBytes: number): Promise<Buffer> {
     // Bun's clock is for idle connections: it would cut slow uploads, silent streams and engines that queue (bun-limits trap 8).
     this.#server.timeout(this.#request, 0);
     return readRequestBody(this.#request, maxBytes);

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { readBodyFields, type BodyFields, type RequestIdField } from "../../src/proxy/body-fields.ts";
 
 /** The slow twin: the same reading by a full parse. Null when the body is no JSON object. */
-function parsed(body: Uint8Array): BodyFields | null {
+function parsed(body: Buffer): BodyFields | null {
   let value: Record<string, unknown>;
   try {
     value = JSON.parse(Buffer.from(body).toString());
@@ -93,7 +93,7 @@ const long = fc.tuple(object, fc.nat(10), fc.nat(3), space).map(([root, at, size
 });
 
 /** Whether there is a prompt is taken for granted in a long body, unless it had to be parsed: not compared. */
-function fields(body: Uint8Array): BodyFields | null {
+function fields(body: Buffer): BodyFields | null {
   const result = readBodyFields(body);
   return result.ok ? { ...result.fields, hasPrompt: true } : null;
 }

@@ -15,7 +15,7 @@ function readerOf(
   return { reader, warnings };
 }
 
-function chat(content: string): Uint8Array {
+function chat(content: string): Buffer {
   return Buffer.from(JSON.stringify({ messages: [{ role: "user", content }] }));
 }
 

@@ -17,7 +17,7 @@ export interface PairAttempt {
   readonly prefill: Assignment;
   readonly decode: Assignment;
   /** With `disaggregate_info` and `request_id`. */
-  readonly body: Uint8Array;
+  readonly body: Buffer;
   readonly record: RequestRecord;
 }
 

@@ -21,15 +21,15 @@ import { spliceFields } from "./splice.ts";
 
 export async function inferByPair(client: Downstream, proxy: ProxyContext, record: RequestRecord): Promise<void> {
   beginLines(client, proxy, record);
-  const description = await describe(client, proxy.limits.maxBodyBytes);
-  const { body, requestId, tags, hasPrompt } = description;
+  const body = await client.readBody(proxy.limits.maxBodyBytes);
+  const { requestId, tags, hasPrompt, scheduling: described } = describe(body);
   record.bodyAt = proxy.now();
   record.hasPrompt = hasPrompt;
   record.requestBytes = body.length;
-  record.stream = description.scheduling.stream;
+  record.stream = described.stream;
   const id = requestIdOf(requestId);
-  nameRequest(record, { ...tags, requestId: id.value });
-  const scheduling = await withPrompt(description, proxy, record);
+  nameRequest(record, tags, id.value);
+  const scheduling = await withPrompt({ body, scheduling: described }, proxy, record);
   proxy.retryBudget.deposit();
   const excluded = new Set<InstanceId>();
   let failed: PairFailure | null = null;

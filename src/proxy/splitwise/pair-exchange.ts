@@ -25,7 +25,7 @@ export interface PairRequest {
   readonly prefill: Instance;
   readonly decode: Instance;
   readonly path: string;
-  readonly body: Uint8Array;
+  readonly body: Buffer;
 }
 
 /** How the prefill leg goes on. */

@@ -59,7 +59,7 @@ export class FakeClient implements Downstream {
     return Object.entries(this.#fields);
   }
 
-  async readBody(maxBytes: number): Promise<Uint8Array> {
+  async readBody(maxBytes: number): Promise<Buffer> {
     if (this.#body instanceof Error) throw this.#body;
     if (this.#body.length > maxBytes) throw new RouterError("body_too_large");
     return Buffer.from(this.#body);
