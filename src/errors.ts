@@ -28,6 +28,7 @@ export const ERRORS = define({
   method_not_allowed: err(405, "client", "invalid_request_error", "Method not allowed"),
   body_timeout: err(408, "client", "timeout_error", "Request body came too slowly"),
   body_too_large: err(413, "client", "invalid_request_error", "Request body too large"),
+  headers_too_large: err(431, "client", "invalid_request_error", "Request header fields too large"),
   uri_too_long: err(414, "client", "invalid_request_error", "Request target too long"),
   saturated: retryLater(err(429, "router", "overloaded_error", "All instances are at their limit")),
   client_closed: err(499, "client", "invalid_request_error", "Client closed the request"),

@@ -17,7 +17,7 @@ import { UpstreamClient } from "../../src/upstream/client.ts";
 import { Connection } from "../../src/upstream/connection.ts";
 import { Prompts } from "../../src/worker/prompts.ts";
 import { ThreadRecorder } from "../../src/worker/recorder.ts";
-import { ServeDownstream } from "../../src/worker/serve-downstream.ts";
+import { ServeDownstream } from "../../src/front/serve/serve-downstream.ts";
 import { fleet } from "../../test/scheduler/support.ts";
 import { chatBody } from "../load/chat-body.ts";
 

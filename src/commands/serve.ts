@@ -110,6 +110,7 @@ function assemble(config: Config, port: number, log: Logger): Parts {
       port,
       workers: workersOf(config),
       splitwise,
+      front: config.server.front,
       seed: crypto.getRandomValues(new Uint32Array(1))[0] ?? 0,
       proxy: config.server,
       scheduler: config.scheduler,

@@ -2,6 +2,7 @@
 export const RESTART_KEYS: ReadonlySet<string> = new Set([
   "server.port",
   "server.host",
+  "server.front",
   "server.splitwise",
   "server.workers",
   "manager.register-path",

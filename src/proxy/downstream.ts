@@ -1,6 +1,5 @@
 /**
- * The client's side of one request, as the proxy sees it. worker/serve-downstream.ts is the one on Bun.serve; another front would be
- * another file with this contract. Once `head` was called the answer ends with exactly one of `end` and `abort`.
+ * The client's side of one request, as the proxy sees it; the fronts (front/) make one of each request. Once `head` was called the answer ends with exactly one of `end` and `abort`.
  */
 import type { HeaderList } from "../upstream/response-head.ts";
 

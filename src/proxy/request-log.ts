@@ -63,6 +63,7 @@ export function logError(lines: RequestLines, error: RouterError): void {
     case "body_too_large":
     case "control_unavailable":
     case "draining":
+    case "headers_too_large":
     case "internal":
     case "invalid_request":
     case "method_not_allowed":

@@ -44,6 +44,7 @@ const HTML_TYPE: [string, string] = ["content-type", "text/html; charset=utf-8"]
 /** What follows on the connection is no request. */
 const LEAVES_BODY_UNREAD: ReadonlySet<ErrorCode> = new Set([
   "invalid_request",
+  "headers_too_large",
   "invalid_body",
   "body_timeout",
   "body_too_large",

@@ -3,6 +3,7 @@ import type { ControlReply, ControlRequest } from "../fleet/control.ts";
 import type { LoadDigest } from "../fleet/digest.ts";
 import type { InstanceId } from "../fleet/instance.ts";
 import type { FleetSnapshot } from "../fleet/snapshot.ts";
+import type { FrontName } from "../front/front.ts";
 import type { LogOptions } from "../log/options.ts";
 import type { MetricData } from "../metrics/metric-set.ts";
 import type { ProxyOptions } from "../proxy/options.ts";
@@ -18,6 +19,7 @@ export interface LiveOptions {
 export interface WorkerSettings extends LiveOptions {
   /** Unique for the life of the process: the dispatcher's name in digests. */
   readonly name: string;
+  readonly front: FrontName;
   /** Empty: all interfaces, IPv4 and IPv6. */
   readonly hostname: string;
   readonly port: number;

@@ -1,5 +1,6 @@
 /** Options of listening and of the worker threads: section `server` of config.yaml, together with those of proxy/. */
 import { z } from "zod";
+import { FRONTS } from "../front/front.ts";
 import { choice, countOrZero, secondsOrNone, text, toggle } from "../lib/option-types.ts";
 
 export const workerOptions = z.object({
@@ -12,6 +13,11 @@ export const workerOptions = z.object({
     .default("")
     .describe("Address to listen on. Empty or `0.0.0.0`: all interfaces, IPv4 and IPv6.")
     .meta({ flag: "host" }),
+  front: choice(FRONTS)
+    .default("serve")
+    .describe(
+      "What takes connections: `serve` is Bun's own HTTP server, `raw` a parser of this program on plain sockets, which costs about half of the CPU time a request.",
+    ),
   mode: choice(["debug", "release", "test"])
     .default("release")
     .describe("Mode of the Go program's web framework, accepted so that its files work; it changes nothing here."),

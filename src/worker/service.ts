@@ -1,7 +1,8 @@
 /** What a worker thread does: builds the parts that a request needs, and feeds them what the main thread sends. Started by thread.ts. */
-import type { Server } from "bun";
-import { RouterError } from "../errors.ts";
 import { EMPTY_SNAPSHOT, type FleetSnapshot } from "../fleet/snapshot.ts";
+import type { Front, FrontClient, FrontOptions } from "../front/front.ts";
+import { RawFront } from "../front/raw/raw-front.ts";
+import { ServeFront } from "../front/serve/serve-front.ts";
 import { createRandom } from "../lib/random.ts";
 import type { ProxyContext, ProxyLimits } from "../proxy/context.ts";
 import { handle } from "../proxy/handle.ts";
@@ -17,7 +18,6 @@ import type { LiveOptions, ToWorker, WorkerSettings } from "./messages.ts";
 import { ModelList } from "./models.ts";
 import { Prompts } from "./prompts.ts";
 import { ThreadRecorder } from "./recorder.ts";
-import { IDLE_CONNECTION_SECS, ServeDownstream } from "./serve-downstream.ts";
 import { Ticker } from "./ticker.ts";
 
 const now = (): number => performance.now();
@@ -31,8 +31,8 @@ export class WorkerService {
   #proxy: ProxyContext;
   readonly #ticker: Ticker;
   readonly #departures = new Departures();
-  readonly #clients = new Set<ServeDownstream>();
-  #server: Server<undefined> | null = null;
+  readonly #clients = new Set<FrontClient>();
+  #front: Front | null = null;
   #snapshot: FleetSnapshot = EMPTY_SNAPSHOT;
   #draining = false;
 
@@ -131,46 +131,33 @@ export class WorkerService {
     this.#ticker.stop();
     this.#upstream.close();
     this.#prompts.close();
-    await this.#server?.stop(true);
+    await this.#front?.stopNow();
   }
 
-  #listen({ hostname, port, reusePort }: WorkerSettings): void {
+  #listen({ front, hostname, port, reusePort }: WorkerSettings): void {
+    const options: FrontOptions = {
+      hostname,
+      port,
+      reusePort,
+      now,
+      random: this.#proxy.random,
+      isDraining: () => this.#draining,
+      accept: (client) => this.#accept(client),
+      crashed: (error) => this.#recorder.crashed(error),
+    };
     try {
-      this.#server = Bun.serve({
-        ...(hostname === "" || hostname === "0.0.0.0" ? {} : { hostname }),
-        port,
-        reusePort,
-        development: false,
-        idleTimeout: IDLE_CONNECTION_SECS,
-        // The body's limit is ours too, since Bun's answer has no body to explain it.
-        maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-        fetch: (request, server) => this.#accept(request, server),
-        error: (error) => this.#answerCrash(error),
-      });
+      this.#front = front === "raw" ? new RawFront(options) : new ServeFront(options);
     } catch (error) {
       this.#link.send({ kind: "cannot-listen", message: error instanceof Error ? error.message : String(error) });
       return;
     }
-    this.#link.send({ kind: "listening", port: this.#server.port ?? 0 });
+    this.#link.send({ kind: "listening", port: this.#front.port });
     this.#ticker.start();
   }
 
-  #accept(request: Request, server: Server<undefined>): Promise<Response> {
-    return new Promise((resolve) => {
-      const client = new ServeDownstream(request, server, (response) => {
-        // Before the listener closes: an idle connection that the client takes for usable would be reset under its next request.
-        if (this.#draining) response.headers.set("connection", "close");
-        resolve(response);
-      });
-      this.#clients.add(client);
-      void handle(client, this.#proxy).finally(() => this.#clients.delete(client));
-    });
-  }
-
-  /** Bun's own error page would show source code. */
-  #answerCrash(error: unknown): Response {
-    this.#recorder.crashed(error);
-    return Response.json({ code: 500, msg: new RouterError("internal").message }, { status: 500 });
+  #accept(client: FrontClient): void {
+    this.#clients.add(client);
+    void handle(client, this.#proxy).finally(() => this.#clients.delete(client));
   }
 
   #update(snapshot: FleetSnapshot): void {
@@ -194,7 +181,7 @@ export class WorkerService {
     if (this.#draining) return;
     this.#draining = true;
     await Bun.sleep(noticeMs);
-    await this.#server?.stop();
+    await this.#front?.stop();
     while (this.#clients.size > 0) await Bun.sleep(20);
     this.#ticker.flush();
     this.#link.send({ kind: "drained" });

@@ -73,7 +73,7 @@ describe("bytes of the body are the client's", () => {
 
   test("J08 a wrong Content-Type and charset pass", async () => {
     expect((await send("{}", ["Content-Type: text/plain; charset=utf-16"]))?.status).toBe(200);
-    expect(upstream.requests[0]?.head).toContain("content-type: text/plain; charset=utf-16");
+    expect(upstream.requests[0]?.head).toMatch(/content-type: text\/plain; charset=utf-16/i);
   });
 });
 

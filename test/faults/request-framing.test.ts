@@ -175,14 +175,14 @@ describe("accepted, and made anew", () => {
 
   test("A26 DEL in a value does not reach the instance", async () => {
     await ask(front.port, chat("{}", ["X-Note: a\x7fb"]));
-    expect(upstream.requests[0]?.head).toContain("x-note: ab");
+    expect(upstream.requests[0]?.head).toMatch(/x-note: ab$/im);
   });
 
   test("A30 names that read as framing where underscores count as dashes are dropped", async () => {
     await ask(front.port, chat("{}", ["Transfer_Encoding: chunked", "Content_Length: 9", "X_BD_LOGID: 7"]));
     const head = upstream.requests[0]?.head ?? "";
     expect(head).not.toMatch(/transfer_encoding|content_length/i);
-    expect(head).toContain("x_bd_logid: 7");
+    expect(head).toMatch(/x_bd_logid: 7/i);
   });
 
   test("A65 nominated fields go, but not those that the instance needs", async () => {
@@ -238,7 +238,7 @@ describe("accepted, and made anew", () => {
     upstream.script = (peer) => peer.write(answerText("{}", "200 OK", ["X-Back: \xe9\xc4\x8d"]));
     const answer = await ask(front.port, chat("{}", ["X-Note: \xe9\xc4\x8d\xc4\x8a"]));
     upstream.script = script;
-    expect(upstream.requests[0]?.head).toContain("x-note: \xe9\xc4\x8d\xc4\x8a\r\n");
+    expect(upstream.requests[0]?.head).toMatch(/x-note: \xe9\xc4\x8d\xc4\x8a\r\n/i);
     expect(answer?.head).toMatch(/x-back: \xe9\xc4\x8d/i);
   });
 });

@@ -270,7 +270,7 @@ describe("what passes", () => {
     const server = instance((peer) => peer.write(answerText("not gzip", "200 OK", ["Content-Encoding: gzip"])));
     const answer = await ask(front([server]).port, chat("{}", ["Accept-Encoding: br"]));
     expect([answer?.body, answer?.head.toLowerCase().includes("content-encoding: gzip")]).toEqual(["not gzip", true]);
-    expect(server.requests[0]?.head).toContain("accept-encoding: br");
+    expect(server.requests[0]?.head).toMatch(/accept-encoding: br/i);
   });
 
   test.each([204, 304])("an answer %i has no body, and the connection goes on", async (status) => {

@@ -36,6 +36,7 @@ function setUp(
       workers,
       seed: 1,
       splitwise: false,
+      front: "serve",
       proxy: proxyOptions.parse({}),
       scheduler: schedulerOptions.parse({}),
       log: logOptions.parse({}),

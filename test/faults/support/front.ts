@@ -3,6 +3,7 @@ import type { MessagePort } from "node:worker_threads";
 import { EMPTY_SNAPSHOT } from "../../../src/fleet/snapshot.ts";
 import type { ControlReply, ControlRequest } from "../../../src/fleet/control.ts";
 import { instanceId, type Instance } from "../../../src/fleet/instance.ts";
+import { FRONTS, type FrontName } from "../../../src/front/front.ts";
 import { logOptions } from "../../../src/log/options.ts";
 import { proxyOptions, type ProxyOptions } from "../../../src/proxy/options.ts";
 import { schedulerOptions } from "../../../src/scheduler/options.ts";
@@ -42,6 +43,7 @@ export class Front {
     this.#service = WorkerService.start(
       {
         name: "test",
+        front: testFront(),
         hostname: "127.0.0.1",
         port: 0,
         reusePort: false,
@@ -107,6 +109,11 @@ export class Front {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
+}
+
+/** `FD_ROUTER_TEST_FRONT=raw` runs the tests on the other front. */
+function testFront(): FrontName {
+  return FRONTS.find((name) => name === process.env["FD_ROUTER_TEST_FRONT"]) ?? "serve";
 }
 
 export function instanceOn(port: number, model: string | null = null): Instance {

@@ -1,15 +1,8 @@
 /** Reads a request body from Bun.serve, within a size and at a least speed. Called by serve-downstream.ts. */
-import { RouterError } from "../errors.ts";
-import { Deadlines } from "../lib/deadlines.ts";
+import { RouterError } from "../../errors.ts";
+import { Deadlines } from "../../lib/deadlines.ts";
+import { LEAST_SPEED, type BodySpeed } from "../body-speed.ts";
 
-/** How slowly a body may come. */
-export interface BodySpeed {
-  /** Time before the speed counts, and longest pause between two parts. */
-  readonly graceMs: number;
-  readonly minBytesPerSec: number;
-}
-
-const LEAST_SPEED: BodySpeed = { graceMs: 10_000, minBytesPerSec: 1024 };
 /**
  * Up to this length Bun collects the body itself, which halves the cost of one of 220 KB; above it, or without a length, parts are
  * counted as they come.

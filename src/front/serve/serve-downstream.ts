@@ -3,19 +3,16 @@
  * becomes a direct stream, whose `write` returns a promise when the client does not keep up (bun-limits trap 5).
  */
 import type { Server } from "bun";
-import { RouterError } from "../errors.ts";
-import type { Downstream } from "../proxy/downstream.ts";
-import { errorEvent, respondError } from "../proxy/respond.ts";
-import type { HeaderList } from "../upstream/response-head.ts";
+import { RouterError } from "../../errors.ts";
+import { errorEvent, respondError } from "../../proxy/respond.ts";
+import type { HeaderList } from "../../upstream/response-head.ts";
+import { IDLE_CONNECTION_SECS, type FrontClient } from "../front.ts";
 import { readRequestBody } from "./request-body.ts";
-
-/** How long a connection without a request stays open (faults.md §2). */
-export const IDLE_CONNECTION_SECS = 60;
 
 /** Statuses whose answer has no body; Bun wants null there. */
 const BODILESS = new Set([204, 205, 304]);
 
-export class ServeDownstream implements Downstream {
+export class ServeDownstream implements FrontClient {
   readonly method: string;
   readonly path: string;
   readonly query: string;
@@ -62,7 +59,6 @@ export class ServeDownstream implements Downstream {
     return this.#sentStatus > 0;
   }
 
-  /** A stream of events that has begun. */
   get isStreaming(): boolean {
     return this.#state === "streaming" && isEventStream(this.#headers);
   }
@@ -119,7 +115,6 @@ export class ServeDownstream implements Downstream {
     this.#close();
   }
 
-  /** Breaks the answer off because the router stops; the client is told so, and the proxy sees a client that left. */
   cut(random: () => number): void {
     if (this.#state === "ended") return;
     const error = new RouterError("draining");

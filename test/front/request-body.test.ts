@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { RouterError } from "../../src/errors.ts";
-import { readRequestBody, type BodySpeed } from "../../src/worker/request-body.ts";
+import type { BodySpeed } from "../../src/front/body-speed.ts";
+import { readRequestBody } from "../../src/front/serve/request-body.ts";
 
 const QUICK: BodySpeed = { graceMs: 60, minBytesPerSec: 100_000 };
 

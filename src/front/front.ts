@@ -1,0 +1,43 @@
+/**
+ * Where clients come in: a listener on the common port that makes a Downstream of each request. There are two: serve/ on Bun.serve, and
+ * raw/ on sockets with a parser of our own. Made by worker/service.ts, one a thread.
+ */
+import type { Downstream } from "../proxy/downstream.ts";
+
+export interface FrontClient extends Downstream {
+  /** A stream of events that has begun. */
+  readonly isStreaming: boolean;
+  /** Breaks the answer off because the router stops; the client is told so, and the proxy sees a client that left. */
+  cut(random: () => number): void;
+}
+
+export interface FrontOptions {
+  /** Empty: all interfaces, IPv4 and IPv6. */
+  readonly hostname: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** Several threads listen on the port. */
+  readonly reusePort: boolean;
+  readonly now: () => number;
+  readonly random: () => number;
+  /** Answers are the last ones on their connections from now on. */
+  readonly isDraining: () => boolean;
+  /** Handles one request. Never rejects. */
+  readonly accept: (client: FrontClient) => void;
+  /** A programming error, with the connection on which it came up already closed. */
+  readonly crashed: (error: unknown) => void;
+}
+
+export interface Front {
+  readonly port: number;
+  /** Takes no new connections, closes those without a request, lets the others end. */
+  stop(): Promise<void>;
+  /** Closes all connections. */
+  stopNow(): Promise<void>;
+}
+
+export const FRONTS = ["serve", "raw"] as const;
+export type FrontName = (typeof FRONTS)[number];
+
+/** How long a connection without a request stays open (faults.md §2). */
+export const IDLE_CONNECTION_SECS = 60;

@@ -1,0 +1,57 @@
+/** The head of an answer as text (RFC 9112 §4, §6). Used by raw-downstream.ts. */
+import { STATUS_CODES } from "node:http";
+import type { HeaderList } from "../../upstream/response-head.ts";
+
+/** How the client finds the end of the body. `close` is for HTTP/1.0 clients of a stream. */
+export type AnswerFraming =
+  { readonly kind: "length"; readonly bytes: number } | { readonly kind: "chunked" | "close" | "none" };
+
+export interface AnswerHead {
+  readonly status: number;
+  readonly headers: HeaderList;
+  readonly framing: AnswerFraming;
+  /** What is said of the connection; null where the version says it. */
+  readonly connection: "close" | "keep-alive" | null;
+  /** Milliseconds since the epoch. */
+  readonly nowMs: number;
+}
+
+const FRAMING_NAMES = new Set(["connection", "content-length", "transfer-encoding"]);
+// oxlint-disable-next-line no-control-regex -- these are the characters to refuse
+const FORBIDDEN = /[\0-\x08\x0a-\x1f\x7f\u0100-\uffff]/;
+
+/** Ends with the empty line. Throws for a status or field that is none. */
+export function answerHead({ status, headers, framing, connection, nowMs }: AnswerHead): string {
+  if (!Number.isInteger(status) || status < 200 || status > 599)
+    throw new Error(`cannot answer with the status ${status}, want 200 to 599`);
+  let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n`;
+  let hasDate = false;
+  for (const [name, value] of headers) {
+    const lower = name.length === 4 || name.length >= 10 ? name.toLowerCase() : "";
+    if (FRAMING_NAMES.has(lower)) continue;
+    if (lower === "date") hasDate = true;
+    if (FORBIDDEN.test(value)) throw new Error(`cannot send the field ${name}: a character in its value is forbidden`);
+    head += `${name}: ${value}\r\n`;
+  }
+  if (!hasDate) head += dateField(nowMs);
+  if (framing.kind === "length") head += `content-length: ${framing.bytes}\r\n`;
+  else if (framing.kind === "chunked") head += "transfer-encoding: chunked\r\n";
+  return connection === null ? `${head}\r\n` : `${head}connection: ${connection}\r\n\r\n`;
+}
+
+/** Whether the answer's own fields ask for the end of the connection. */
+export function asksToClose(headers: HeaderList): boolean {
+  return headers.some(([name, value]) => name === "connection" && value === "close");
+}
+
+const date = { second: -1, field: "" };
+
+/** Made once a second. */
+function dateField(nowMs: number): string {
+  const second = Math.floor(nowMs / 1000);
+  if (second !== date.second) {
+    date.second = second;
+    date.field = `date: ${new Date(nowMs).toUTCString()}\r\n`;
+  }
+  return date.field;
+}

@@ -1,0 +1,269 @@
+/**
+ * One connection of a client: finds requests in what it sends, one at a time, and sends the answers back in order. Made by raw-front.ts.
+ *
+ *   waiting -> head -> request -> waiting ... -> closing -> closed
+ *
+ * What follows a request under way is kept until that is answered, up to a limit; then the socket is not read any more.
+ */
+import type { Socket } from "bun";
+import { RouterError } from "../../errors.ts";
+import { respondError } from "../../proxy/respond.ts";
+import { IDLE_CONNECTION_SECS, type FrontOptions } from "../front.ts";
+import { IncomingBody } from "./incoming-body.ts";
+import { type AnswerConnection, RawDownstream } from "./raw-downstream.ts";
+import { readRequestHead, type RequestHead } from "./request-head.ts";
+
+const HEAD_END = Buffer.from("\r\n\r\n");
+const MAX_HEAD_BYTES = 32 * 1024;
+/** From its first byte to its last (faults.md L01). */
+const HEAD_MS = 10_000;
+/** Bytes of later requests that are kept while one is answered, and of a body that nobody wants yet. */
+const MAX_HELD_BYTES = 64 * 1024;
+/** How long a client may take to close its half after the last answer. */
+const LINGER_MS = 2000;
+const CONTINUE = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n");
+
+type State = "waiting" | "head" | "request" | "closing" | "closed";
+
+export class ClientConnection implements AnswerConnection {
+  readonly #socket: Socket<ClientConnection>;
+  readonly #options: FrontOptions;
+  readonly peer: string;
+  #state: State = "waiting";
+  #held: Buffer | null = null;
+  #body: IncomingBody | null = null;
+  #client: RawDownstream | null = null;
+  #unsent: Buffer[] = [];
+  #paused = false;
+  /** When the present state has lasted too long. A body has its own clock. */
+  #dueAt: number;
+
+  constructor(socket: Socket<ClientConnection>, options: FrontOptions) {
+    this.#socket = socket;
+    this.#options = options;
+    this.peer = plainAddress(socket.remoteAddress);
+    this.#dueAt = options.now() + IDLE_CONNECTION_SECS * 1000;
+  }
+
+  get isLast(): boolean {
+    return this.#options.isDraining();
+  }
+
+  get isIdle(): boolean {
+    return this.#state === "waiting" && this.#unsent.length === 0;
+  }
+
+  received(bytes: Buffer): void {
+    try {
+      this.#read(bytes);
+    } catch (error) {
+      // No public path may end the thread: a mistake of ours costs this connection.
+      this.#options.crashed(error);
+      this.closed();
+    }
+  }
+
+  #read(bytes: Buffer): void {
+    switch (this.#state) {
+      case "waiting":
+      case "head":
+        this.#readHead(this.#held === null ? bytes : Buffer.concat([this.#held, bytes]));
+        return;
+      case "request":
+        this.#continueRequest(bytes);
+        return;
+      case "closing":
+      case "closed":
+        return;
+    }
+  }
+
+  drained(): void {
+    while (this.#unsent.length > 0) {
+      const [first] = this.#unsent;
+      if (first === undefined) break;
+      const written = this.#socket.write(first);
+      if (written < first.length) {
+        if (written > 0) this.#unsent[0] = first.subarray(written);
+        return;
+      }
+      this.#unsent.shift();
+    }
+    if (this.#state === "closing") this.#socket.end();
+    else this.#client?.onDrain?.();
+  }
+
+  /** The client closed its half, or the socket broke. */
+  closed(): void {
+    if (this.#state === "closed") return;
+    // A reset would take with it what the kernel still holds of the last answer.
+    if (this.#state === "closing" && this.#unsent.length === 0) this.#socket.end();
+    else this.#socket.terminate();
+    this.#state = "closed";
+    this.#held = null;
+    this.#unsent = [];
+    const client = this.#client;
+    this.#client = null;
+    client?.left();
+  }
+
+  /** Called regularly: ends what takes too long. */
+  checkClock(now: number): void {
+    if (this.#state === "request") {
+      const body = this.#body;
+      if (body !== null && !body.complete && body.unasked === 0 && now >= body.dueAt) {
+        body.fail(new RouterError("body_timeout", "at least 1024 bytes a second are wanted"));
+      }
+    } else if (now >= this.#dueAt) {
+      if (this.#state === "closing") this.closed();
+      else this.close();
+    }
+  }
+
+  /**
+   * Says that no more answers come, and waits for the client to close, too; reading on meanwhile, so that no reset overtakes the last
+   * answer.
+   */
+  close(): void {
+    this.#state = "closing";
+    this.#held = null;
+    this.#dueAt = this.#options.now() + LINGER_MS;
+    this.#resume();
+    if (this.#unsent.length === 0) this.#socket.end();
+  }
+
+  send(bytes: Buffer): boolean {
+    if (this.#state === "closed") return true;
+    if (this.#unsent.length === 0) {
+      const written = this.#socket.write(bytes);
+      if (written >= bytes.length) return true;
+      this.#unsent.push(Buffer.from(bytes.subarray(Math.max(0, written))));
+    } else {
+      this.#unsent.push(Buffer.from(bytes));
+    }
+    return false;
+  }
+
+  sendContinue(): void {
+    this.send(CONTINUE);
+  }
+
+  resumeBody(): void {
+    this.#resume();
+  }
+
+  answered(keepAlive: boolean): void {
+    this.#client = null;
+    this.#body = null;
+    if (this.#state !== "request") return;
+    if (!keepAlive) {
+      this.close();
+      return;
+    }
+    this.#state = "waiting";
+    this.#dueAt = this.#options.now() + IDLE_CONNECTION_SECS * 1000;
+    const held = this.#held;
+    this.#held = null;
+    this.#resume();
+    // In a turn of its own: a thousand held requests must not become a thousand calls deep.
+    if (held !== null) queueMicrotask(() => this.received(held));
+  }
+
+  broken(): void {
+    this.#client = null;
+    // What the socket has taken still goes out; without a last chunk the client knows that the answer is cut.
+    if (this.#unsent.length === 0) this.close();
+    else this.closed();
+  }
+
+  #readHead(bytes: Buffer): void {
+    const end = bytes.indexOf(HEAD_END);
+    if (end < 0 || end > MAX_HEAD_BYTES) {
+      this.#awaitHead(bytes);
+      return;
+    }
+    this.#held = null;
+    // One empty line before a request is passed over (RFC 9112 §2.2).
+    const start = bytes[0] === 13 && bytes[1] === 10 ? 2 : 0;
+    let head: RequestHead;
+    try {
+      head = readRequestHead(bytes.toString("latin1", start, end));
+    } catch (error) {
+      if (!(error instanceof RouterError)) throw error;
+      this.#refuse(error);
+      return;
+    }
+    this.#begin(head, bytes.subarray(end + HEAD_END.length));
+  }
+
+  #awaitHead(bytes: Buffer): void {
+    if (bytes.length > MAX_HEAD_BYTES) {
+      this.#refuse(new RouterError("headers_too_large", `at most ${MAX_HEAD_BYTES} bytes are taken`));
+    } else if (!mayBeginRequest(bytes[0] ?? 0)) {
+      // TLS, or another protocol: no use in waiting for the end of a head.
+      this.#refuse(new RouterError("invalid_request", "this is not HTTP/1.1"));
+    } else {
+      this.#held = bytes;
+      if (this.#state === "waiting") this.#dueAt = this.#options.now() + HEAD_MS;
+      this.#state = "head";
+    }
+  }
+
+  #begin(head: RequestHead, rest: Buffer): void {
+    this.#state = "request";
+    const body = new IncomingBody(head.framing, this.#options.now());
+    const client = new RawDownstream(head, body, this);
+    this.#body = body;
+    this.#client = client;
+    if (rest.length > 0) this.#continueRequest(rest);
+    this.#options.accept(client);
+  }
+
+  #continueRequest(bytes: Buffer): void {
+    const rest = this.#body === null ? bytes : this.#body.push(bytes, this.#options.now());
+    if (rest.length > 0) this.#held = this.#held === null ? rest : Buffer.concat([this.#held, rest]);
+    if ((this.#held?.length ?? 0) > MAX_HELD_BYTES || (this.#body?.unasked ?? 0) > MAX_HELD_BYTES) this.#pause();
+  }
+
+  /** Answers what is no request, and closes. */
+  #refuse(error: RouterError): void {
+    this.#state = "request";
+    const body = new IncomingBody({ kind: "length", bytes: 0 }, this.#options.now());
+    respondError(new RawDownstream(NO_REQUEST, body, this), error, this.#options.random);
+  }
+
+  #pause(): void {
+    if (this.#paused || this.#state !== "request") return;
+    this.#paused = true;
+    this.#socket.pause();
+  }
+
+  #resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#socket.resume();
+  }
+}
+
+/** Stands in for a request whose head could not be read. */
+const NO_REQUEST: RequestHead = {
+  method: "",
+  path: "",
+  query: "",
+  http10: false,
+  headers: [],
+  lowerNames: [],
+  framing: { kind: "length", bytes: 0 },
+  keepAlive: false,
+  waitsForContinue: false,
+};
+
+/** A method's letter, or the CR of an empty line. */
+function mayBeginRequest(byte: number): boolean {
+  return byte === 13 || (byte > 32 && byte < 127);
+}
+
+/** A dual-stack socket shows IPv4 peers as `::ffff:10.0.0.1`. */
+function plainAddress(address: string): string {
+  return address.startsWith("::ffff:") ? address.slice(7) : address;
+}

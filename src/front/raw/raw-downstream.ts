@@ -1,0 +1,244 @@
+/** The proxy's Downstream contract for one request on a connection of the raw front. What is flushed leaves at once, in one write. */
+import { RouterError } from "../../errors.ts";
+import { errorEvent, respondError } from "../../proxy/respond.ts";
+import type { HeaderList } from "../../upstream/response-head.ts";
+import type { FrontClient } from "../front.ts";
+import { answerHead, asksToClose, type AnswerFraming } from "./answer-head.ts";
+import type { IncomingBody } from "./incoming-body.ts";
+import type { RequestHead } from "./request-head.ts";
+
+/** What an answer needs of its connection. */
+export interface AnswerConnection {
+  readonly peer: string;
+  /** The connection does not outlive this answer, whatever the client wants. */
+  readonly isLast: boolean;
+  /** Sends; what the socket does not take is kept, and copied. False: more should wait for `onDrain`. */
+  send(bytes: Buffer): boolean;
+  /** The client waits for `100 Continue`. */
+  sendContinue(): void;
+  /** The body is wanted now. */
+  resumeBody(): void;
+  /** The answer is complete. */
+  answered(keepAlive: boolean): void;
+  /** The answer is cut: the client must be able to tell. */
+  broken(): void;
+}
+
+type State = "open" | "streaming" | "ended";
+
+export class RawDownstream implements FrontClient {
+  onGone: (() => void) | null = null;
+  onDrain: (() => void) | null = null;
+  readonly #head: RequestHead;
+  readonly #body: IncomingBody;
+  readonly #connection: AnswerConnection;
+  #status = 0;
+  #sentStatus = 0;
+  #headers: HeaderList = [];
+  #parts: Uint8Array[] = [];
+  #framing: AnswerFraming["kind"] = "none";
+  #keepAlive = false;
+  #state: State = "open";
+  #gone = false;
+
+  constructor(head: RequestHead, body: IncomingBody, connection: AnswerConnection) {
+    this.#head = head;
+    this.#body = body;
+    this.#connection = connection;
+  }
+
+  get method(): string {
+    return this.#head.method;
+  }
+
+  get path(): string {
+    return this.#head.path;
+  }
+
+  get query(): string {
+    return this.#head.query;
+  }
+
+  get peer(): string {
+    return this.#connection.peer;
+  }
+
+  get sentStatus(): number {
+    return this.#sentStatus;
+  }
+
+  get started(): boolean {
+    return this.#sentStatus > 0;
+  }
+
+  get isStreaming(): boolean {
+    return this.#state === "streaming" && isEventStream(this.#headers);
+  }
+
+  get gone(): boolean {
+    return this.#gone;
+  }
+
+  header(lowerName: string): string | null {
+    const { lowerNames, headers } = this.#head;
+    let value: string | null = null;
+    for (let at = lowerNames.indexOf(lowerName); at >= 0; at = lowerNames.indexOf(lowerName, at + 1)) {
+      const next = headers[at]?.[1] ?? "";
+      value = value === null ? next : `${value}, ${next}`;
+    }
+    return value;
+  }
+
+  headers(): Iterable<[string, string]> {
+    return this.#head.headers;
+  }
+
+  readBody(maxBytes: number): Promise<Buffer> {
+    const body = this.#body.read(maxBytes);
+    if (!this.#body.complete) {
+      if (this.#head.waitsForContinue && !this.#gone) this.#connection.sendContinue();
+      this.#connection.resumeBody();
+    }
+    return body;
+  }
+
+  head(status: number, headers: HeaderList): void {
+    if (this.#state !== "open") throw new RouterError("internal", "the head of an answer that has begun");
+    this.#status = status;
+    this.#headers = headers;
+    this.#parts = [];
+  }
+
+  write(chunk: Uint8Array): void {
+    this.#parts.push(chunk);
+  }
+
+  flush(): boolean {
+    if (this.#state === "ended") return true;
+    if (this.#state === "open") {
+      this.#begin(this.#head.http10 ? "close" : "chunked");
+      this.#state = "streaming";
+      return this.#send(this.#headText(0), "");
+    }
+    return this.#parts.length === 0 || this.#send("", "");
+  }
+
+  end(): void {
+    if (this.#state === "ended") return;
+    if (this.#state === "open") {
+      this.#begin("length");
+      const head = this.#headText(totalOf(this.#parts));
+      if (this.#isBodiless) this.#parts = [];
+      this.#state = "ended";
+      this.#send(head, "");
+    } else {
+      this.#state = "ended";
+      const last = this.#framing === "chunked" ? LAST_CHUNK : "";
+      if (last !== "" || this.#parts.length > 0) this.#send("", last);
+    }
+    this.#connection.answered(this.#keepAlive);
+  }
+
+  abort(): void {
+    if (this.#state === "ended") return;
+    this.#state = "ended";
+    this.#connection.broken();
+  }
+
+  cut(random: () => number): void {
+    if (this.#state === "ended") return;
+    const error = new RouterError("draining");
+    if (this.#state === "open") {
+      respondError(this, error, random);
+    } else {
+      if (this.isStreaming) this.write(errorEvent(error.code, error.message));
+      this.flush();
+      this.abort();
+    }
+    this.#gone = true;
+    this.onGone?.();
+  }
+
+  /** The client closed the connection, or broke it. */
+  left(): void {
+    if (this.#gone || this.#state === "ended") return;
+    this.#gone = true;
+    this.#state = "ended";
+    this.#body.fail(new RouterError("client_closed", "the body is incomplete"));
+    this.onGone?.();
+  }
+
+  #begin(framing: AnswerFraming["kind"]): void {
+    this.#framing = framing;
+    this.#sentStatus = this.#status;
+    // A body that nobody read, or that is not complete, would be taken for the next request.
+    this.#keepAlive =
+      this.#head.keepAlive &&
+      framing !== "close" &&
+      this.#body.complete &&
+      !this.#connection.isLast &&
+      !asksToClose(this.#headers);
+  }
+
+  #headText(bytes: number): string {
+    const { http10 } = this.#head;
+    const kind = this.#framing;
+    try {
+      return answerHead({
+        status: this.#status,
+        headers: this.#headers,
+        framing: this.#hasNoLength ? { kind: "none" } : kind === "length" ? { kind, bytes } : { kind },
+        connection: this.#keepAlive ? (http10 ? "keep-alive" : null) : "close",
+        nowMs: Date.now(),
+      });
+    } catch (error) {
+      // Nothing has been sent: the client can still be answered otherwise.
+      this.#sentStatus = 0;
+      throw error;
+    }
+  }
+
+  /** RFC 9110 §6.4.1, §8.6. */
+  get #isBodiless(): boolean {
+    return this.#head.method === "HEAD" || this.#hasNoLength;
+  }
+
+  get #hasNoLength(): boolean {
+    return this.#status === 204 || this.#status === 304;
+  }
+
+  /** Head, all parts as one chunk, and what follows, in one write. */
+  #send(head: string, tail: string): boolean {
+    const parts = this.#parts;
+    this.#parts = [];
+    const bytes = totalOf(parts);
+    const isChunk = this.#framing === "chunked" && bytes > 0;
+    const before = isChunk ? `${head}${bytes.toString(16)}\r\n` : head;
+    const after = isChunk ? `\r\n${tail}` : tail;
+    const length = before.length + bytes + after.length;
+    const out = length <= SCRATCH.length ? SCRATCH.subarray(0, length) : Buffer.allocUnsafe(length);
+    let at = out.write(before, 0, "latin1");
+    for (const part of parts) {
+      out.set(part, at);
+      at += part.length;
+    }
+    out.write(after, at, "latin1");
+    return this.#connection.send(out);
+  }
+}
+
+const LAST_CHUNK = "0\r\n\r\n";
+/** One answer at a time is put together here; what the socket does not take of it is copied out. */
+const SCRATCH = Buffer.allocUnsafe(128 * 1024);
+
+function totalOf(parts: readonly Uint8Array[]): number {
+  let total = 0;
+  for (const part of parts) total += part.length;
+  return total;
+}
+
+function isEventStream(headers: HeaderList): boolean {
+  return headers.some(
+    ([name, value]) => name.toLowerCase() === "content-type" && value.startsWith("text/event-stream"),
+  );
+}

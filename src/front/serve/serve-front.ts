@@ -1,0 +1,57 @@
+/** The front on Bun.serve. Its parser is used and tested by many; it costs about as much as all the rest of a small request. */
+import type { Server } from "bun";
+import { RouterError } from "../../errors.ts";
+import { IDLE_CONNECTION_SECS, type Front, type FrontOptions } from "../front.ts";
+import { ServeDownstream } from "./serve-downstream.ts";
+
+export class ServeFront implements Front {
+  readonly #options: FrontOptions;
+  readonly #server: Server<undefined>;
+
+  /** Throws when the address cannot be listened on. */
+  constructor(options: FrontOptions) {
+    const { hostname, port, reusePort } = options;
+    this.#options = options;
+    this.#server = Bun.serve({
+      ...(hostname === "" || hostname === "0.0.0.0" ? {} : { hostname }),
+      port,
+      reusePort,
+      development: false,
+      idleTimeout: IDLE_CONNECTION_SECS,
+      // The body's limit is ours too, since Bun's answer has no body to explain it.
+      maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+      fetch: (request, server) => this.#accept(request, server),
+      error: (error) => this.#answerCrash(error),
+    });
+  }
+
+  get port(): number {
+    return this.#server.port ?? 0;
+  }
+
+  async stop(): Promise<void> {
+    await this.#server.stop();
+  }
+
+  async stopNow(): Promise<void> {
+    await this.#server.stop(true);
+  }
+
+  #accept(request: Request, server: Server<undefined>): Promise<Response> {
+    const { accept, isDraining } = this.#options;
+    return new Promise((resolve) => {
+      const client = new ServeDownstream(request, server, (response) => {
+        // Before the listener closes: an idle connection that the client takes for usable would be reset under its next request.
+        if (isDraining()) response.headers.set("connection", "close");
+        resolve(response);
+      });
+      accept(client);
+    });
+  }
+
+  /** Bun's own error page would show source code. */
+  #answerCrash(error: unknown): Response {
+    this.#options.crashed(error);
+    return Response.json({ code: 500, msg: new RouterError("internal").message }, { status: 500 });
+  }
+}
