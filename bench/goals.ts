@@ -17,6 +17,8 @@ export interface Goal {
   readonly unit: string;
   readonly must: number;
   readonly aim: number;
+  /** The more the better; else the less. */
+  readonly atLeast?: true;
 }
 
 const NGINX: Against = { kind: "ratio", arms: ["nginx"] };
@@ -58,8 +60,29 @@ export const GOALS: readonly Goal[] = [
     subject: "p2c",
     against: { kind: "ratio", arms: ["random"] },
   },
+  {
+    ...ofRandom("hitPercent", "Prompt tokens found in a cache, conversation trace, 4 dispatchers, of random's", [3, 5]),
+    atLeast: true,
+  },
+  ofRandom("queueP99Ms", "Queueing p99 of the same, of random's", [0.1, 0.07]),
+  replayed("p2c"),
+  replayed("round_robin"),
+  replayed("random"),
   goal("start", "firstAnswerMs", "Start of the binary to its first answer", "ms", [100, 30]),
 ];
+
+function ofRandom(metric: string, text: string, limits: readonly [must: number, aim: number]): Goal {
+  return {
+    ...goal("cache", metric, text, "×", limits),
+    subject: "prefix_affinity",
+    against: { kind: "ratio", arms: ["random"] },
+  };
+}
+
+function replayed(policy: string): Goal {
+  const text = `Through the real router and simulated, ${policy}: first tokens' mean, p90, p99 differ by`;
+  return { ...goal("replay", "offPercent", text, "%", [10, 5]), subject: `${policy}, real` };
+}
 
 function goal(
   suite: string,

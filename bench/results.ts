@@ -56,7 +56,8 @@ export function judge(results: Results, goal: Goal): Verdict {
   });
   const value = spread(perRound)?.median ?? null;
   if (value === null) return { goal, value, grade: "not measured" };
-  return { goal, value, grade: value <= goal.aim ? "aim" : value <= goal.must ? "must" : "missed" };
+  const reaches = (bound: number): boolean => (goal.atLeast === true ? value >= bound : value <= bound);
+  return { goal, value, grade: reaches(goal.aim) ? "aim" : reaches(goal.must) ? "must" : "missed" };
 }
 
 function figures(results: Results, suite: string, subject: string, metric: string): readonly number[] {

@@ -78,8 +78,9 @@ export class LoadConnection {
       this.#head = Buffer.from(whole);
       return;
     }
-    this.#begin(whole, end);
-    const isWhole = whole === bytes && whole.length - end === this.#left && !this.#closesAfter;
+    const hasLength = this.#begin(whole, end);
+    // The head of a stream may come alone: its length says nothing of the answer's end.
+    const isWhole = hasLength && whole === bytes && whole.length - end === this.#left && !this.#closesAfter;
     if (isWhole) this.#wholeBytes = bytes.length;
     this.#receivedBody(whole.subarray(end), now);
   }
@@ -91,7 +92,8 @@ export class LoadConnection {
     this.#observer.failed(this);
   }
 
-  #begin(bytes: Buffer, end: number): void {
+  /** Whether the head names the length of what follows. */
+  #begin(bytes: Buffer, end: number): boolean {
     const { text, contentLength } = readHead(bytes, end);
     this.#head = null;
     this.#tail = EMPTY;
@@ -99,6 +101,7 @@ export class LoadConnection {
     if (!text.startsWith("http/1.1 200")) this.#observer.failed(null);
     this.#phase = contentLength === null ? "chunked" : "length";
     this.#left = contentLength ?? 0;
+    return contentLength !== null;
   }
 
   #receivedBody(body: Buffer, now: number): void {

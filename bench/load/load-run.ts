@@ -15,7 +15,7 @@ export class LoadRun implements LoadObserver {
   readonly #spec: LoadSpec;
   readonly #requests: readonly Buffer[];
   readonly #connections = new Set<LoadConnection>();
-  /** Connections without a request, where there is a schedule. */
+  /** Connections without a request, where there is a schedule. Idle longest first: all take part, and none idles until it is closed. */
   readonly #free: LoadConnection[] = [];
   readonly #latency = histogram();
   readonly #firstByte = histogram();
@@ -124,7 +124,7 @@ export class LoadRun implements LoadObserver {
 
   #start(intendedAt: number): void {
     if (this.#measuring) record(this.#lag, clockNs() - intendedAt);
-    const connection = this.#free.pop();
+    const connection = this.#free.shift();
     if (connection === undefined) this.#waiting.push(intendedAt);
     else if (this.#connections.has(connection)) connection.send(this.#request(), intendedAt);
     else this.#start(intendedAt);

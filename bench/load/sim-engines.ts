@@ -1,13 +1,23 @@
 #!/usr/bin/env bun
 /**
  * The simulator's engines in real time: each address 127.1.x.y that a request names in its Host is one of them. For suites/replay.ts, as a
- * process of its own: `bun bench/load/sim-engines.ts PORT SHAPE`. `GET /queued` hands out what requests waited since it was last asked.
+ * process of its own: `bun bench/load/sim-engines.ts PORT SHAPE`. `GET /arrived` tells of all requests that came.
  */
 import { EventQueue } from "../sim/event-queue.ts";
-import { type EngineShape, SimulatedEngine } from "../sim/engine.ts";
+import { type EngineShape, type FirstToken, SimulatedEngine } from "../sim/engine.ts";
 
 /** A body has this many bytes for each token of its prompt: the router's own first estimate. */
 export const BYTES_PER_TOKEN = 4;
+
+/** A request as its engine saw it. */
+interface Arrived {
+  /** Since the first request of all. */
+  readonly atMs: number;
+  readonly promptTokens: number;
+  readonly outputTokens: number;
+  /** Null as long as it has none. */
+  first: { readonly queuedMs: number; readonly ttftMs: number } | null;
+}
 
 const [port = "0", shapeText = "{}"] = process.argv.slice(2);
 
@@ -16,7 +26,8 @@ if (import.meta.main) serve(Number(port), JSON.parse(shapeText));
 function serve(listenPort: number, shape: EngineShape): void {
   const events = new EventQueue();
   const engines = new Map<string, SimulatedEngine>();
-  let queuedMs: number[] = [];
+  const arrived: Arrived[] = [];
+  let firstAt: number | null = null;
   setInterval(() => events.runUntil(performance.now()), 1);
 
   const engineOf = (host: string): SimulatedEngine => {
@@ -38,11 +49,15 @@ function serve(listenPort: number, shape: EngineShape): void {
     const { promise, resolve } = Promise.withResolvers<Response>();
     let end = (): void => {};
     let hasLeft = false;
+    const arrivedAt = performance.now();
+    firstAt ??= arrivedAt;
+    const told: Arrived = { atMs: arrivedAt - firstAt, promptTokens, outputTokens, first: null };
+    arrived.push(told);
     const job = {
       promptTokens,
       outputTokens,
-      onFirstToken: (_: number, waitedMs: number) => {
-        queuedMs.push(waitedMs);
+      onFirstToken: (at: number, { queuedMs }: FirstToken) => {
+        told.first = { queuedMs, ttftMs: at - arrivedAt };
         const stream = new ReadableStream({
           cancel() {
             hasLeft = true;
@@ -60,7 +75,7 @@ function serve(listenPort: number, shape: EngineShape): void {
       },
       onEnd: () => end(),
     };
-    engineOf(request.headers.get("host") ?? "").submit(job, performance.now());
+    engineOf(request.headers.get("host") ?? "").submit(job, arrivedAt);
     return promise;
   };
 
@@ -71,10 +86,7 @@ function serve(listenPort: number, shape: EngineShape): void {
     development: false,
     fetch(request) {
       if (request.method === "POST") return complete(request);
-      if (!request.url.endsWith("/queued")) return new Response("ok");
-      const told = queuedMs;
-      queuedMs = [];
-      return Response.json(told);
+      return request.url.endsWith("/arrived") ? Response.json(arrived) : new Response("ok");
     },
   });
   console.log("ready");

@@ -1,5 +1,5 @@
 /** The report of a run as Markdown: the goals, then a table and a chart for each suite. */
-import { GOALS } from "../goals.ts";
+import { type Goal, GOALS } from "../goals.ts";
 import { judge, spreadOf, type Results, type Verdict } from "../results.ts";
 import type { Metric, Suite } from "../suites/suite.ts";
 
@@ -34,10 +34,13 @@ export function machineText({ machine, rounds, runSeconds, skipped }: Results): 
 
 export function goalTable(results: Results): string {
   const rows = GOALS.map((goal) => judge(results, goal)).map(({ goal, value, grade }) => {
-    const limit = (bound: number): string => `≤ ${bound} ${goal.unit}`;
-    return `| ${goal.text} | ${value === null ? "" : `${figure(value)} ${goal.unit}`} | ${limit(goal.must)} | ${limit(goal.aim)} | ${GRADES[grade]} |`;
+    return `| ${goal.text} | ${value === null ? "" : `${figure(value)} ${goal.unit}`} | ${limitText(goal, goal.must)} | ${limitText(goal, goal.aim)} | ${GRADES[grade]} |`;
   });
   return ["| goal | measured | must | aim | |", "|---|---|---|---|---|", ...rows].join("\n");
+}
+
+export function limitText({ atLeast, unit }: Goal, bound: number): string {
+  return `${atLeast === true ? "≥" : "≤"} ${bound} ${unit}`;
 }
 
 function figure(value: number): string {

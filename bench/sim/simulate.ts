@@ -9,32 +9,29 @@ import { createRandom, randomIndex } from "../../src/lib/random.ts";
 import type { Assignment } from "../../src/scheduler/assignment.ts";
 import type { SchedulerOptions } from "../../src/scheduler/options.ts";
 import { Scheduler } from "../../src/scheduler/scheduler.ts";
+import { TOKENS_PER_REQUEST } from "../../src/scheduler/signals.ts";
 import { idOf, member, NONE } from "../../test/scheduler/support.ts";
+import { type Arrivals, gapsFrom, traceRow } from "./arrivals.ts";
 import type { EngineShape } from "./engine.ts";
 import { SimulatedEngine } from "./engine.ts";
 import { EventQueue } from "./event-queue.ts";
 import type { TraceRow } from "./trace.ts";
 
-/** Prompt tokens that weigh as one request for the omniscient chooser, as in the router's own signal. */
-const TOKENS_PER_REQUEST = 512;
 const SAMPLE_EVERY_MS = 100;
 const FULL_DIGEST_EVERY_MS = 1000;
 
-export interface SimulationSpec {
+export interface SimulationSpec extends Arrivals {
   readonly instances: number;
   readonly dispatchers: number;
   /** Requests of the busiest dispatcher over those of the mean one, less 1; the others lie evenly between that and its mirror. */
   readonly skew: number;
   /** Mean age of what one dispatcher knows of another. */
   readonly digestAgeMs: number;
+  /** How much of that they are under way; half when absent. */
+  readonly digestDelayMs?: number;
   readonly engine: EngineShape;
-  readonly trace: readonly TraceRow[];
-  /** Of all dispatchers together. */
-  readonly requestsPerMs: number;
   readonly requests: number;
-  /** Poisson, or the trace's own gaps scaled to the rate. */
-  readonly arrivals: "poisson" | "trace";
-  /** `omniscient`: one who sees every engine's true state and takes the least loaded. */
+  /** `omniscient`: one who sees every engine's true state, cache included, and takes the least loaded. */
   readonly chooser: SchedulerOptions | "omniscient";
   readonly seed: number;
   readonly fault?: Fault;
@@ -46,10 +43,21 @@ export interface Fault {
   readonly kind: "slow by 10" | "fails at once" | "joins";
 }
 
+/** A request that got its first token. */
+export interface Served {
+  readonly arrivedAtMs: number;
+  readonly queuedMs: number;
+  readonly ttftMs: number;
+}
+
 export interface SimulationResult {
   /** Milliseconds each request waited, prefill itself excluded; without the first tenth, in which the fleet fills. */
   readonly queuedMs: Float64Array;
   readonly ttftMs: Float64Array;
+  /** All requests, the first tenth too, in the order of their first tokens. */
+  readonly served: readonly Served[];
+  /** Share of the prompt tokens that the engines found in their caches. */
+  readonly hitRate: number;
   /** Mean over time of most requests on an instance / requests on the mean instance. */
   readonly imbalance: number;
   readonly failed: number;
@@ -72,11 +80,14 @@ class Simulation {
   readonly #numbers = new Map<InstanceId, number>();
   readonly #queuedMs: number[] = [];
   readonly #ttftMs: number[] = [];
+  readonly #served: Served[] = [];
   readonly #choices: { atMs: number; instance: number }[] = [];
   #imbalanceSum = 0;
   #samples = 0;
   #failed = 0;
   #faultyWaitingMost = 0;
+  #promptTokens = 0;
+  #cachedTokens = 0;
   #isOver = false;
 
   constructor(spec: SimulationSpec) {
@@ -111,6 +122,8 @@ class Simulation {
     return {
       queuedMs: Float64Array.from(this.#queuedMs).toSorted(),
       ttftMs: Float64Array.from(this.#ttftMs).toSorted(),
+      served: this.#served,
+      hitRate: this.#cachedTokens / Math.max(1, this.#promptTokens),
       imbalance: this.#imbalanceSum / Math.max(1, this.#samples),
       failed: this.#failed,
       choices: this.#choices,
@@ -120,21 +133,20 @@ class Simulation {
 
   /** One arrival after the other, so that the queue stays short. */
   #arrive(): void {
-    const { requests, trace, requestsPerMs, arrivals, fault } = this.#spec;
-    const gaps = arrivals === "trace" ? scaledGaps(trace, requestsPerMs) : null;
+    const { requests, trace, fault } = this.#spec;
+    const gapAfter = gapsFrom(this.#spec, this.#random);
     const next = (count: number, now: number): void => {
-      this.#dispatch(traceRow(trace, gaps === null ? randomIndex(this.#random, trace.length) : count), now, count);
+      const row = this.#spec.arrivals === "poisson" ? randomIndex(this.#random, trace.length) : count;
+      this.#dispatch(traceRow(trace, row), now, count);
       this.#isOver = count + 1 === requests;
-      if (this.#isOver) return;
-      const gap = gaps?.[count % gaps.length] ?? -Math.log(1 - this.#random()) / requestsPerMs;
-      this.#events.add(now + gap, (at) => next(count + 1, at));
+      if (!this.#isOver) this.#events.add(now + gapAfter(count), (at) => next(count + 1, at));
     };
     this.#events.add(fault === undefined ? 0 : 1, (at) => next(0, at));
   }
 
   #dispatch(row: TraceRow, now: number, count: number): void {
     const assignment = this.#assign(row, now);
-    const number = assignment === null ? this.#leastLoaded() : (this.#numbers.get(assignment.instance.id) ?? 0);
+    const number = assignment === null ? this.#leastLoaded(row) : (this.#numbers.get(assignment.instance.id) ?? 0);
     this.#choices.push({ atMs: now, instance: number });
     const { fault, requests } = this.#spec;
     if (fault?.kind === "fails at once" && number === fault.instance && now >= fault.atMs) {
@@ -143,18 +155,22 @@ class Simulation {
       return;
     }
     const isCounted = count >= requests / 10;
+    let cachedTokens = 0;
     this.#engineAt(number).submit(
       {
-        promptTokens: row.promptTokens,
-        outputTokens: row.outputTokens,
-        onFirstToken: (at, queuedMs) => {
+        ...row,
+        onFirstToken: (at, first) => {
           assignment?.firstToken(at);
+          cachedTokens = first.cachedTokens;
+          this.#served.push({ arrivedAtMs: now, queuedMs: first.queuedMs, ttftMs: at - now });
           if (!isCounted) return;
-          this.#queuedMs.push(queuedMs);
+          this.#queuedMs.push(first.queuedMs);
           this.#ttftMs.push(at - now);
+          this.#promptTokens += row.promptTokens;
+          this.#cachedTokens += cachedTokens;
         },
         onEnd: (at) => {
-          const usage = { promptTokens: row.promptTokens, cachedTokens: 0, completionTokens: row.outputTokens };
+          const usage = { promptTokens: row.promptTokens, cachedTokens, completionTokens: row.outputTokens };
           assignment?.settle({ kind: "completed", usage }, at);
         },
       },
@@ -172,10 +188,12 @@ class Simulation {
       promptTokens: row.promptTokens,
       stream: true,
       sessionId: null,
+      ...(row.blocks !== undefined && { countedTokens: row.promptTokens, prefixHashes: row.blocks }),
     } as const;
     const result = scheduler.assign(shape, NONE, now);
     if (!result.ok) throw new Error(`refused as ${result.refusal.kind}, wanted an assignment`);
-    return result.assignment;
+    const isTold = this.#spec.digestAgeMs === 0 && this.#schedulers.length > 1;
+    return isTold ? this.#toldAtOnce(scheduler, result.assignment, now) : result.assignment;
   }
 
   #drawDispatcher(): number {
@@ -187,28 +205,56 @@ class Simulation {
     }
   }
 
-  #leastLoaded(): number {
-    const loads = this.#engines.map((engine) => engine.requests + engine.pendingTokens / TOKENS_PER_REQUEST);
+  #leastLoaded(row: TraceRow): number {
+    const loads = this.#engines.map(
+      (engine) => engine.requests + (engine.pendingTokens + engine.uncachedTokens(row)) / TOKENS_PER_REQUEST,
+    );
     return loads.indexOf(Math.min(...loads));
   }
 
-  /** Digests leave once per mean age and take half of it to arrive. */
+  /** Digests leave at the period that makes their mean age, given how long they take to arrive. */
   #exchange(sender: Scheduler, index: number): void {
-    const { digestAgeMs, dispatchers } = this.#spec;
+    const { digestAgeMs, dispatchers, digestDelayMs = digestAgeMs / 2 } = this.#spec;
     if (dispatchers === 1) return;
+    const periodMs = digestAgeMs === 0 ? FULL_DIGEST_EVERY_MS : 2 * (digestAgeMs - digestDelayMs);
     let fullDueAt = 0;
     const send = (now: number): void => {
       const full = now >= fullDueAt;
       if (full) fullDueAt = now + FULL_DIGEST_EVERY_MS;
-      const digest = sender.takeDigest(now, full);
-      if (digest !== null) {
-        this.#events.add(now + digestAgeMs / 2, (at) => {
-          for (const receiver of this.#schedulers) receiver.receive(digest, at);
-        });
-      }
-      if (!this.#isOver) this.#events.add(now + digestAgeMs, send);
+      this.#tell(sender, full, now);
+      if (!this.#isOver) this.#events.add(now + periodMs, send);
     };
-    this.#events.add((index * digestAgeMs) / dispatchers, send);
+    this.#events.add((index * periodMs) / dispatchers, send);
+  }
+
+  #tell(sender: Scheduler, full: boolean, now: number): void {
+    const { digestAgeMs, digestDelayMs = digestAgeMs / 2 } = this.#spec;
+    const digest = sender.takeDigest(now, full);
+    if (digest === null) return;
+    const hear = (at: number): void => {
+      for (const receiver of this.#schedulers) receiver.receive(digest, at);
+    };
+    if (digestAgeMs === 0) hear(now);
+    else this.#events.add(now + digestDelayMs, hear);
+  }
+
+  /** Where nothing is old: every change is told as it happens. */
+  #toldAtOnce(sender: Scheduler, assignment: Assignment, now: number): Assignment {
+    this.#tell(sender, false, now);
+    const { instance, requestCount, promptTokens } = assignment;
+    return {
+      instance,
+      requestCount,
+      promptTokens,
+      firstToken: (at) => {
+        assignment.firstToken(at);
+        this.#tell(sender, false, at);
+      },
+      settle: (outcome, at) => {
+        assignment.settle(outcome, at);
+        this.#tell(sender, false, at);
+      },
+    };
   }
 
   #sample(at: number): void {
@@ -242,26 +288,4 @@ class Simulation {
     if (engine === undefined) throw new Error(`no engine ${number}, wanted one below ${this.#engines.length}`);
     return engine;
   }
-}
-
-function traceRow(trace: readonly TraceRow[], index: number): TraceRow {
-  const row = trace[index % trace.length];
-  if (row === undefined) throw new Error("the trace is empty, wanted at least one request");
-  return row;
-}
-
-/** Gaps between arrivals with the trace's rhythm and the wanted rate. Equal times (batches) are spread up to the next one. */
-function scaledGaps(trace: readonly TraceRow[], requestsPerMs: number): number[] {
-  const times = trace.map(({ atMs }) => atMs);
-  for (let start = 0; start < times.length;) {
-    let end = start + 1;
-    while (end < times.length && times[end] === times[start]) end++;
-    const from = times[start] ?? 0;
-    const step = ((times[end] ?? from) - from) / (end - start);
-    for (let i = start; i < end; i++) times[i] = from + (i - start) * step;
-    start = end;
-  }
-  const gaps = times.slice(1).map((time, i) => time - (times[i] ?? time));
-  const mean = gaps.reduce((sum, gap) => sum + gap, 0) / Math.max(1, gaps.length);
-  return mean === 0 ? [1 / requestsPerMs] : gaps.map((gap) => gap / mean / requestsPerMs);
 }

@@ -4,6 +4,7 @@ import { schedulerOptions } from "../../src/scheduler/options.ts";
 import { POLICY_NAMES } from "../../src/scheduler/policies/index.ts";
 import { capacityPerMs } from "../sim/capacity.ts";
 import { simulate } from "../sim/simulate.ts";
+import { quantile } from "../sim/statistics.ts";
 import { drawTrace } from "../sim/trace.ts";
 import type { Suite } from "./suite.ts";
 
@@ -73,7 +74,3 @@ export const sim: Suite = {
     }
   },
 };
-
-function quantile(sorted: Float64Array, share: number): number {
-  return sorted[Math.floor((sorted.length - 1) * share)] ?? Number.NaN;
-}

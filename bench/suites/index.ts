@@ -1,5 +1,6 @@
 /** The table of suites, in the order in which they run and are shown. */
 import { decision, sim } from "./balance.ts";
+import { cache } from "./cache.ts";
 import { latency } from "./latency.ts";
 import { base, idle } from "./memory.ts";
 import { micro } from "./micro.ts";
@@ -25,6 +26,7 @@ export const SUITES: readonly Suite[] = [
   reports,
   decision,
   sim,
+  cache,
   replay,
   micro,
 ];

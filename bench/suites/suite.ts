@@ -41,5 +41,9 @@ export interface Bench {
   readonly arms: () => Promise<readonly RunningArm[]>;
   /** The same, to be started anew where memory counts. */
   readonly armTable: readonly Arm[];
+  /** Where published traces are, if anywhere. */
+  readonly tracesDirectory: string;
   readonly progress: (text: string) => void;
+  /** What cannot be measured here: the report names it. */
+  readonly skip: (text: string) => void;
 }

@@ -17,9 +17,8 @@ import type { PeerTotals } from "./peers.ts";
 import type { PendingTokens } from "./pending-prefill.ts";
 import { PendingPrefill } from "./pending-prefill.ts";
 import type { Candidate } from "./policy.ts";
+import { TOKENS_PER_REQUEST } from "./signals.ts";
 
-/** Prompt tokens whose prefill weighs as much as one request that decodes. */
-const TOKENS_PER_REQUEST = 512;
 /** Time in which the penalty of failures fades, linearly. */
 const PENALTY_MS = 60_000;
 /** Token counts are multiples of this, so that sums of them are exact and come back to 0. */

@@ -17,7 +17,7 @@ export const schedulerOptions = z.object({
     .nonnegative()
     .default(4)
     .describe(
-      "p2c: a thread leaves its own share of the instances for one whose load is lower by more than this, in requests; twice as much when the threads know little of each other.",
+      "p2c, prefix_affinity: a thread leaves its own share of the instances for one whose load is lower by more than this, in requests; twice as much when the threads know little of each other.",
     ),
   "failure-penalty": z
     .number()
@@ -44,13 +44,17 @@ export const schedulerOptions = z.object({
     .number()
     .default(30)
     .describe(
-      "cache_aware: time in minutes after which a prompt prefix that did not come again is forgotten; never when negative.",
+      "cache_aware, prefix_affinity: time in minutes after which a prompt prefix that did not come again is forgotten; never when negative.",
     ),
-  "cache-block-size": z.int().positive().default(64).describe("cache_aware: tokens per block of a prompt prefix."),
+  "cache-block-size": z
+    .int()
+    .positive()
+    .default(64)
+    .describe("cache_aware, prefix_affinity: tokens per block of a prompt prefix."),
   "tokenizer-url": z
     .string()
     .default("")
-    .describe("cache_aware: tokenizer service; without one every character is taken for a token."),
+    .describe("cache_aware, prefix_affinity: tokenizer service; without one every character is taken for a token."),
   "tokenizer-timeout-secs": z.number().positive().default(2).describe("Time limit of a tokenizer call, in seconds."),
   "balance-abs-threshold": z
     .number()

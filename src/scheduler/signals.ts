@@ -1,6 +1,9 @@
 /** How loaded is a candidate? One half of a policy; the other is in selectors.ts. Lower is better. */
 import type { Candidate } from "./policy.ts";
 
+/** Prompt tokens whose prefill weighs as much as one request that decodes. */
+export const TOKENS_PER_REQUEST = 512;
+
 export type Signal = (candidate: Candidate, now: number) => number;
 
 /** Requests, pending prefill, foreign traffic, failures and warm-up in one figure (load.ts). */

@@ -56,6 +56,13 @@ describe("a goal", () => {
     expect(judge(results({ small: { nginx: cpu(10), "fd-router": cpu(own) } }), RATIO).grade).toBe(grade);
   });
 
+  test("that asks for more is missed below its limit", () => {
+    const goal: Goal = { ...RATIO, atLeast: true, must: 3, aim: 5 };
+    const grade = (own: number): string =>
+      judge(results({ small: { nginx: cpu(10), "fd-router": cpu(own) } }), goal).grade;
+    expect([29, 30, 50].map(grade)).toEqual(["missed", "must", "aim"]);
+  });
+
   test("is not missed when nothing was measured, nor when the other arms are not there", () => {
     expect(judge(results({}), RATIO).grade).toBe("not measured");
     expect(judge(results({ small: { "fd-router": cpu(1) } }), RATIO).grade).toBe("not measured");
@@ -70,7 +77,8 @@ describe("a goal", () => {
   test.each(GOALS.map((each) => [each.text, each] as const))("%s names a figure that a suite measures", (_, goal) => {
     const suite = SUITES.find(({ name }) => name === goal.suite);
     expect(suite?.metrics.map(({ key }) => key)).toContain(goal.metric);
-    expect(goal.aim).toBeLessThanOrEqual(goal.must);
+    const [lower, higher] = goal.atLeast === true ? [goal.must, goal.aim] : [goal.aim, goal.must];
+    expect(lower).toBeLessThanOrEqual(higher);
   });
 });
 

@@ -12,10 +12,11 @@ import { assigned, byPolicy, COMPLETED, fleet, idOf, instance, member, NONE, req
 
 /**
  * By how much the chosen one may be busier than the least busy one that the policy read; null for those blind to load.
- * p2c: its spill margin, doubled when digests are old.
+ * p2c, prefix_affinity: the spill margin, doubled when digests are old.
  */
 const SLACK: Readonly<Record<PolicyName, number | null>> = {
   p2c: 8,
+  prefix_affinity: 8,
   random: null,
   round_robin: null,
   request_num: 0,

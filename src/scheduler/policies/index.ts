@@ -4,6 +4,7 @@ import { cacheAware, remoteCacheAware } from "./cache-aware.ts";
 import { fdMetricsScore } from "./fd-metrics-score.ts";
 import { fdRemoteMetricsScore } from "./fd-remote-metrics-score.ts";
 import { p2c } from "./p2c.ts";
+import { prefixAffinity } from "./prefix-affinity.ts";
 import { powerOfTwo } from "./power-of-two.ts";
 import { processTokens } from "./process-tokens.ts";
 import { randomPolicy } from "./random.ts";
@@ -12,6 +13,7 @@ import { roundRobin } from "./round-robin.ts";
 
 const TABLE = [
   p2c,
+  prefixAffinity,
   randomPolicy,
   roundRobin,
   requestNum,

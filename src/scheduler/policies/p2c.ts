@@ -7,6 +7,7 @@
 import type { Candidate, Policy, PolicyContext, PolicyDefinition } from "../policy.ts";
 import type { Slice } from "../selectors.ts";
 import { elementAt, leastOfSlice, lesserOfTwo } from "../selectors.ts";
+import type { Signal } from "../signals.ts";
 import { mixedLoad } from "../signals.ts";
 
 /** Instances of the slice read for one request: bounds the cost when few dispatchers share thousands of instances. */
@@ -22,15 +23,29 @@ class HomeSliceP2c implements Policy {
   }
 
   pick<C extends Candidate>(candidates: readonly C[], _request: unknown, now: number): C {
-    if (candidates.length === 1) return elementAt(candidates, 0);
-    const { random, settings, dispatchers } = this.#context;
-    const { start, size } = homeSlice(candidates.length, dispatchers.index, dispatchers.count);
-    const home = leastOfSlice(candidates, { start, size, limit: READ_LIMIT }, mixedLoad, { random, now });
-    if (size === candidates.length && size <= READ_LIMIT) return home;
-    const spill = lesserOfTwo(candidates, mixedLoad, random, now);
-    const margin = settings["spill-margin"] * (dispatchers.digestAgeMs(now) > STALE_DIGEST_MS ? 2 : 1);
-    return spill.load(now) < home.load(now) - margin ? spill : home;
+    return pickFromHomeOrSpill(candidates, mixedLoad, this.#context, now);
   }
+}
+
+/** The choice itself, by any signal whose unit is a request. */
+export function pickFromHomeOrSpill<C extends Candidate>(
+  candidates: readonly C[],
+  signal: Signal,
+  context: PolicyContext,
+  now: number,
+): C {
+  if (candidates.length === 1) return elementAt(candidates, 0);
+  const { random, dispatchers } = context;
+  const { start, size } = homeSlice(candidates.length, dispatchers.index, dispatchers.count);
+  const home = leastOfSlice(candidates, { start, size, limit: READ_LIMIT }, signal, { random, now });
+  if (size === candidates.length && size <= READ_LIMIT) return home;
+  const spill = lesserOfTwo(candidates, signal, random, now);
+  return signal(spill, now) < signal(home, now) - spillMargin(context, now) ? spill : home;
+}
+
+/** How much less loaded an instance must be, in requests, to be preferred to one of the own slice. */
+export function spillMargin({ settings, dispatchers }: PolicyContext, now: number): number {
+  return settings["spill-margin"] * (dispatchers.digestAgeMs(now) > STALE_DIGEST_MS ? 2 : 1);
 }
 
 /**
