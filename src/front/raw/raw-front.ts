@@ -42,7 +42,7 @@ export class RawFront implements Front {
     for (const connection of this.#connections) connection.closed();
   }
 
-  #handlers(): Bun.SocketHandler<ClientConnection, "buffer"> {
+  #handlers(): Bun.SocketHandler<ClientConnection> {
     return {
       binaryType: "buffer",
       open: (socket) => {

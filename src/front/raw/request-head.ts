@@ -97,8 +97,8 @@ function readFields(text: string, from: number): Fields {
   return fields;
 }
 
-function note(fields: Fields, lowerName: string, value: string): void {
-  switch (lowerName) {
+function note(fields: Fields, lower: string, value: string): void {
+  switch (lower) {
     case "host":
       fields.hosts++;
       break;
