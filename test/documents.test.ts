@@ -47,7 +47,7 @@ test("comments name files that exist", () => {
   const known = [...SOURCES, ...DOCUMENTS];
   const missing = SOURCES.flatMap((path) =>
     commentsOf(read(path)).flatMap((comment) =>
-      [...comment.matchAll(/[\w./-]*[\w-]+\.(?:ts|md)\b/g)]
+      [...comment.matchAll(/(?<![\w<>./-])[\w./-]*[\w-]+\.(?:ts|md)\b/g)]
         .map(([name]) => name.replace(/^(?:\.{1,2}\/)+/, ""))
         .filter((name) => !known.some((file) => file === name || file.endsWith(`/${name}`)))
         .map((name) => `${path}: ${name}`),
