@@ -45,7 +45,7 @@ export const words = z.union([z.string(), z.array(z.union([z.string(), z.number(
 const address = z.string().transform((value, context): Address => {
   const parsed = parseAddress(value);
   if (parsed !== null) return parsed;
-  context.addIssue({ code: "custom", message: "is not HOST:PORT" });
+  context.addIssue({ code: "custom", message: "wanted HOST:PORT" });
   return z.NEVER;
 });
 
@@ -81,8 +81,13 @@ export const groupOptions = z.object({
     ),
   gpus: deviceList.optional().describe("GPUs of the group (default: CUDA_VISIBLE_DEVICES); replicas share them out"),
   role: z.enum(ROLES).optional().describe("Role to register (default: --splitwise-role of the servers, else mixed)"),
-  weight: z.number().gt(0).max(1000).default(1).describe("Relative capacity of each server"),
-  "max-in-flight": z.int().min(1).optional().describe("Requests that the router sends to one server at once, at most"),
+  weight: z.number().min(0.01).max(100).default(1).describe("Relative capacity of each server"),
+  "max-in-flight": z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .optional()
+    .describe("Requests that the router sends to one server at once, at most"),
   "served-model": z.string().min(1).max(256).optional().describe("Model name to register (default: serves every name)"),
 });
 export type GroupOptions = z.infer<typeof groupOptions> & {
@@ -110,7 +115,11 @@ export const launchOptions = z.object({
   "router-args": words.default([]).describe("More arguments of that router, in quotes"),
   "stagger-secs": secs().default(0).describe("Pause between the starts of two units; 0 starts all at once"),
   "start-limit-secs": secs().default(900).describe("Time that a server may take to become healthy"),
-  "health-path": z.string().startsWith("/").default("/health").describe("Path that answers 200 when a server is well"),
+  "health-path": z
+    .string()
+    .startsWith("/", 'wanted a path that begins with "/"')
+    .default("/health")
+    .describe("Path that answers 200 when a server is well"),
   "health-interval-secs": secs().min(0.05).default(2).describe("Pause between two health probes of a server"),
   "health-timeout-secs": secs().min(0.05).default(3).describe("Time that a health probe may take"),
   "hang-limit-secs": secs().min(0.1).default(45).describe("A running server without a good probe for so long is hung"),
