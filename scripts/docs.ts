@@ -67,8 +67,7 @@ ${rows.join("\n")}
 /** Metrics of the Go router come first: they are the ones whose name or labels never change. */
 function metricReference(): string {
   const all = Object.values(METRICS);
-  const isOwn = ({ name }: MetricDefinition): boolean => name.startsWith("fd_router_");
-  const isProcess = ({ name }: MetricDefinition): boolean => name.startsWith("process_");
+  const named = (prefix: RegExp): string => metricTable(all.filter(({ name }) => prefix.test(name)));
   const labels = Object.entries(LABELS).map(([name, meaning]) => `| \`${name}\` | ${meaning} |`);
   return `# Metrics
 
@@ -79,15 +78,15 @@ worker thread that ended are kept. Which ones to watch, and when to look into th
 
 ## Of the Go router
 
-${metricTable(all.filter((metric) => !isOwn(metric) && !isProcess(metric)))}
+${named(/^(?!fd_router_|process_)/)}
 
 ## Of this router
 
-${metricTable(all.filter(isOwn))}
+${named(/^fd_router_/)}
 
 ## Of the process
 
-${metricTable(all.filter(isProcess))}
+${named(/^process_/)}
 
 ## Labels
 
