@@ -15,18 +15,20 @@ export const TOKEN_VARIABLE = "FD_ROUTER_MANAGER_REGISTRATION_TOKEN";
 /** `auto`: free ports are chosen; `off`: none (written -1, as FastDeploy does). */
 export type PortList = readonly number[] | "auto" | "off";
 
-export const portList = z.union([z.string(), z.number(), z.array(z.number())]).transform((value, context): PortList => {
-  if (value === "auto") return "auto";
-  if (value === -1 || value === "-1") return "off";
-  const items = typeof value === "string" ? value.split(",").map((item) => item.trim()) : [value].flat().map(String);
-  const wrong = items.find((item) => !/^\d{1,5}$/.test(item) || Number(item) < 1 || Number(item) > 65_535);
-  if (wrong === undefined) return items.map(Number);
-  context.addIssue({ code: "custom", message: `"${wrong}" is not a port from 1 to 65535` });
-  return z.NEVER;
-});
+export const portList = z
+  .union([z.string(), z.number(), z.array(z.number())], "wanted a list of ports, or `auto`")
+  .transform((value, context): PortList => {
+    if (value === "auto") return "auto";
+    if (value === -1 || value === "-1") return "off";
+    const items = typeof value === "string" ? value.split(",").map((item) => item.trim()) : [value].flat().map(String);
+    const wrong = items.find((item) => !/^\d{1,5}$/.test(item) || Number(item) < 1 || Number(item) > 65_535);
+    if (wrong === undefined) return items.map(Number);
+    context.addIssue({ code: "custom", message: `"${wrong}" is not a port from 1 to 65535` });
+    return z.NEVER;
+  });
 
 const deviceList = z
-  .union([z.string(), z.number(), z.array(z.union([z.string(), z.number()]))])
+  .union([z.string(), z.number(), z.array(z.union([z.string(), z.number()]))], "wanted a list of device ids")
   .transform((value, context): readonly string[] => {
     const items = (typeof value === "string" ? value.split(",") : [value].flat()).map((item) => String(item).trim());
     if (items.every((item) => item !== "")) return items;
@@ -34,13 +36,15 @@ const deviceList = z
     return z.NEVER;
   });
 
-export const words = z.union([z.string(), z.array(z.union([z.string(), z.number()]))]).transform((value, context) => {
-  if (typeof value !== "string") return value.map(String);
-  const split = splitWords(value);
-  if (split.ok) return split.words;
-  context.addIssue({ code: "custom", message: split.problem });
-  return z.NEVER;
-});
+export const words = z
+  .union([z.string(), z.array(z.union([z.string(), z.number()]))], "wanted text, or a list of words")
+  .transform((value, context) => {
+    if (typeof value !== "string") return value.map(String);
+    const split = splitWords(value);
+    if (split.ok) return split.words;
+    context.addIssue({ code: "custom", message: split.problem });
+    return z.NEVER;
+  });
 
 const address = z.string().transform((value, context): Address => {
   const parsed = parseAddress(value);

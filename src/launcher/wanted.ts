@@ -1,4 +1,4 @@
-/** What an option takes, in words, from its JSON Schema: for messages about wrong values. Called by read-options.ts. */
+/** What an option takes, in words, from its JSON Schema: for messages about wrong values. Called by read-options.ts and positioned-yaml.ts. */
 import { z } from "zod";
 import { suggest } from "../lib/nearest.ts";
 
@@ -27,4 +27,39 @@ export function wantedText(property: Property, given: string): string | null {
   const isBounded = to < Number.MAX_SAFE_INTEGER;
   if (above !== undefined) return `wanted ${noun} above ${above}${isBounded ? `, at most ${to}` : ""}`;
   return `wanted ${noun} ${isBounded ? `from ${from} to ${to}` : `of at least ${from}`}`;
+}
+
+const NOUNS: Readonly<Record<string, string>> = {
+  string: "text",
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
+  array: "a list",
+  object: "keys with values",
+};
+
+/** The schema library's complaint in words that name the wanted state. The value itself stands where the message points. */
+export function issueText(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case "invalid_type": {
+      const missing = issue.message.endsWith("received undefined") ? "is missing, " : "";
+      return `${missing}wanted ${NOUNS[issue.expected] ?? issue.expected}`;
+    }
+    case "too_small":
+      if (issue.origin === "array") return `wanted at least ${issue.minimum} in the list`;
+      return `wanted ${issue.inclusive === false ? "more than" : "at least"} ${issue.minimum}`;
+    case "too_big":
+      return `wanted ${issue.inclusive === false ? "less than" : "at most"} ${issue.maximum}`;
+    case "invalid_value":
+      return `wanted one of ${issue.values.map(String).join(", ")}`;
+    // Those whose text is our own.
+    case "custom":
+    case "invalid_union":
+    case "invalid_format":
+    case "unrecognized_keys":
+    case "not_multiple_of":
+    case "invalid_key":
+    case "invalid_element":
+      return issue.message;
+  }
 }
