@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { configJsonSchema, configReference } from "../src/config/reference.ts";
 import { ERRORS } from "../src/errors.ts";
+import { LABELS, METRICS, type MetricDefinition } from "../src/metrics/catalog.ts";
 import { POLICIES } from "../src/scheduler/policies/index.ts";
 
 const root = new URL("..", import.meta.url).pathname;
@@ -12,6 +13,7 @@ export function derivedDocs(): ReadonlyMap<string, string> {
     ["docs/config.md", configReference()],
     ["docs/config.schema.json", `${JSON.stringify(configJsonSchema(), null, 2)}\n`],
     ["docs/errors.md", errorReference()],
+    ["docs/metrics.md", metricReference()],
     ["docs/scheduling.md", withPolicyTable(readFileSync(`${root}docs/scheduling.md`, "utf8"))],
   ]);
 }
@@ -60,6 +62,48 @@ helps, the answer carries \`Retry-After\`. The text begins as shown; details fol
 |---|---|---|---|---|---|
 ${rows.join("\n")}
 `;
+}
+
+/** Metrics of the Go router come first: they are the ones whose name or labels never change. */
+function metricReference(): string {
+  const all = Object.values(METRICS);
+  const named = (prefix: RegExp): string => metricTable(all.filter(({ name }) => prefix.test(name)));
+  const labels = Object.entries(LABELS).map(([name, meaning]) => `| \`${name}\` | ${meaning} |`);
+  return `# Metrics
+
+<!-- Made from src/metrics/catalog.ts by \`bun run docs\`; a test fails when it is out of date. -->
+
+\`GET /metrics\` on the router's port, in Prometheus' text format 0.0.4, over all worker threads. Counters begin with the process; those of a
+worker thread that ended are kept. Which ones to watch, and when to look into them: [operations.md](operations.md#watch).
+
+## Of the Go router
+
+${named(/^(?!fd_router_|process_)/)}
+
+## Of this router
+
+${named(/^fd_router_/)}
+
+## Of the process
+
+${named(/^process_/)}
+
+## Labels
+
+| label | meaning and values |
+|---|---|
+${labels.join("\n")}
+
+No value is of a client's choice, so that no client can make series. Series of a label appear with its first event.
+`;
+}
+
+function metricTable(metrics: readonly MetricDefinition[]): string {
+  const rows = metrics.map(({ name, type, help, labels, bounds }) => {
+    const buckets = type === "histogram" ? ` Buckets up to ${bounds.join(", ")} s.` : "";
+    return `| \`${name}\` | ${type} | ${labels.map((label) => `\`${label}\``).join(", ")} | ${help}.${buckets} |`;
+  });
+  return ["| metric | type | labels | meaning |", "|---|---|---|---|", ...rows].join("\n");
 }
 
 if (import.meta.main) {

@@ -1,6 +1,6 @@
 /**
  * Every error that the router itself can answer with, once. `respond.ts` turns one into a response, `docs/errors.md` lists them.
- * Texts begin as the Go router's do, since that is what people search for (spec/fd-router.md §3.4).
+ * Texts begin as the Go router's do, since that is what people search for.
  */
 
 /** Whose it is to mend. */

@@ -2,7 +2,7 @@
 import type { RunningArm } from "../arms/arm.ts";
 import type { LoadResult, LoadSpec } from "../load/load-spec.ts";
 import { usageOf } from "../load/process-usage.ts";
-import type { Bench } from "./suite.ts";
+import type { Bench, Metric, Values } from "./suite.ts";
 
 export interface Measured {
   readonly result: LoadResult;
@@ -41,6 +41,28 @@ export async function measureLoad(bench: Bench, arm: RunningArm, shape: LoadShap
     rssMb: arm.child === null ? Number.NaN : usageOf(arm.child.pid).rssKb / 1024,
     // Less the question's own.
     opened: (await engines.opened()) - openedBefore - 1,
+  };
+}
+
+/** Of what a request costs. */
+export const REQUEST_METRICS: readonly Metric[] = [
+  { key: "cpuUs", title: "CPU per request", unit: "µs", digits: 1, main: true },
+  { key: "perSecond", title: "requests per second", unit: "/s", digits: 0 },
+  { key: "p50Ms", title: "p50", unit: "ms", digits: 2 },
+  { key: "p99Ms", title: "p99", unit: "ms", digits: 2 },
+  { key: "rssMb", title: "memory", unit: "MB", digits: 0 },
+  { key: "failures", title: "failures", unit: "", digits: 0 },
+];
+
+export function requestValues({ result, cpuPerSecond, rssMb }: Measured): Values {
+  const perSecond = result.requests / result.seconds;
+  return {
+    cpuUs: cpuPerSecond / perSecond,
+    perSecond,
+    p50Ms: result.latency.p50 / 1000,
+    p99Ms: result.latency.p99 / 1000,
+    rssMb,
+    failures: result.failures,
   };
 }
 

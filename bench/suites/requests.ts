@@ -1,15 +1,10 @@
 /** What a request costs at saturation: CPU time of the arm per request, small and large bodies. */
-import { CHAT, inTurns, measureLoad } from "./measure.ts";
+import { CHAT, inTurns, measureLoad, REQUEST_METRICS, requestValues } from "./measure.ts";
 import type { Metric, Suite } from "./suite.ts";
 
 const METRICS: readonly Metric[] = [
-  { key: "cpuUs", title: "CPU per request", unit: "µs", digits: 1, main: true },
-  { key: "perSecond", title: "requests per second", unit: "/s", digits: 0 },
-  { key: "p50Ms", title: "p50", unit: "ms", digits: 2 },
-  { key: "p99Ms", title: "p99", unit: "ms", digits: 2 },
-  { key: "rssMb", title: "memory", unit: "MB", digits: 0 },
+  ...REQUEST_METRICS,
   { key: "opened", title: "connections opened", unit: "", digits: 0 },
-  { key: "failures", title: "failures", unit: "", digits: 0 },
 ];
 
 interface Shape {
@@ -28,23 +23,14 @@ function requestSuite({ name, title, bodyBytes, answerBytes, connections }: Shap
     metrics: METRICS,
     async run(bench, record) {
       await inTurns(bench, await bench.arms(), async (arm) => {
-        const { result, cpuPerSecond, rssMb, opened } = await measureLoad(bench, arm, {
+        const measured = await measureLoad(bench, arm, {
           ...CHAT,
           connections,
           bodyBytes,
           behaviour: { kind: "answer", bytes: answerBytes },
           requestsPerSecond: "closed",
         });
-        const perSecond = result.requests / result.seconds;
-        record(arm.name, {
-          cpuUs: cpuPerSecond / perSecond,
-          perSecond,
-          p50Ms: result.latency.p50 / 1000,
-          p99Ms: result.latency.p99 / 1000,
-          rssMb,
-          opened,
-          failures: result.failures,
-        });
+        record(arm.name, { ...requestValues(measured), opened: measured.opened });
       });
     },
   };

@@ -2,18 +2,9 @@
 import { fleetFile, type RouterVariant, startRouter } from "../arms/ours.ts";
 import { endProcess } from "../arms/pinned-process.ts";
 import type { RunningArm } from "../arms/arm.ts";
-import { CHAT, inTurns, type LoadShape, measureLoad } from "./measure.ts";
-import type { Bench, Metric, Recorder, Suite } from "./suite.ts";
+import { CHAT, inTurns, type LoadShape, measureLoad, REQUEST_METRICS, requestValues } from "./measure.ts";
+import type { Bench, Recorder, Suite } from "./suite.ts";
 import { warmUp } from "./warm-up.ts";
-
-const METRICS: readonly Metric[] = [
-  { key: "cpuUs", title: "CPU per request", unit: "µs", digits: 1, main: true },
-  { key: "perSecond", title: "requests per second", unit: "/s", digits: 0 },
-  { key: "p50Ms", title: "p50", unit: "ms", digits: 2 },
-  { key: "p99Ms", title: "p99", unit: "ms", digits: 2 },
-  { key: "rssMb", title: "memory", unit: "MB", digits: 0 },
-  { key: "failures", title: "failures", unit: "", digits: 0 },
-];
 
 const SMALL: LoadShape = {
   ...CHAT,
@@ -28,7 +19,7 @@ export const workers: Suite = {
   title: "Worker threads",
   about:
     "The router may use all cores, beside engine and generator: on a small machine read the CPU per request, not the rate.",
-  metrics: METRICS,
+  metrics: REQUEST_METRICS,
   async run(bench, record) {
     const variants = [1, 2, 4].map((count) => ({
       workers: count,
@@ -43,7 +34,7 @@ export const fleet: Suite = {
   title: "Size of the fleet",
   about:
     "The same load on 16 to 4,000 instances, all of them probed meanwhile; addresses 127.x.y.z of one engine stand for them.",
-  metrics: METRICS,
+  metrics: REQUEST_METRICS,
   async run(bench, record) {
     const variants = [16, 256, 1024, 4000].map((count) => ({
       workers: 1,
@@ -59,7 +50,7 @@ export const pairs: Suite = {
   title: "Prefill/decode pairs, 32 KB chat body",
   about:
     "Each request goes to a prefill and a decode instance, with the pair's fields spliced into its body; beside it the same request to one instance.",
-  metrics: METRICS,
+  metrics: REQUEST_METRICS,
   async run(bench, record) {
     const [prefill = 0, decode = 0] = bench.setting.enginePorts;
     const roles = { prefill: [["127.0.0.1", prefill]], decode: [["127.0.0.1", decode]] } as const;
@@ -87,16 +78,7 @@ async function compare(
       await warmUp(bench.generator, started, { requests: 20_000, limitMs: 10_000 });
     }
     await inTurns(bench, running, async (arm) => {
-      const { result, cpuPerSecond, rssMb } = await measureLoad(bench, arm, shape);
-      const perSecond = result.requests / result.seconds;
-      record(arm.name, {
-        cpuUs: cpuPerSecond / perSecond,
-        perSecond,
-        p50Ms: result.latency.p50 / 1000,
-        p99Ms: result.latency.p99 / 1000,
-        rssMb,
-        failures: result.failures,
-      });
+      record(arm.name, requestValues(await measureLoad(bench, arm, shape)));
     });
   } finally {
     for (const { child } of running) if (child !== null) await endProcess(child);

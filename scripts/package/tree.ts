@@ -27,7 +27,6 @@ const COPIES: Readonly<Record<string, string>> = {
   "packaging/fd-router.sysusers": "usr/lib/sysusers.d/fd-router.conf",
   "packaging/etc/default-fd-router": "etc/default/fd-router",
   "packaging/etc/example-fleet.yaml": `${DOC}/examples/fleet.yaml`,
-  "CHANGELOG.md": `${DOC}/CHANGELOG.md`,
   "packaging/debian/copyright": `${DOC}/copyright`,
 };
 
@@ -38,6 +37,9 @@ export async function writeTree(target: string, binary: string, release: Release
   for (const [from, to] of Object.entries(COPIES)) await copy(`${root}${from}`, `${target}/${to}`);
   const docs = await Array.fromAsync(new Bun.Glob("*").scan({ cwd: `${root}docs` }));
   for (const file of docs) await copy(`${root}docs/${file}`, `${target}/${DOC}/${file}`);
+  const changelog = await Bun.file(`${root}CHANGELOG.md`).text();
+  // The documents lie beside it there.
+  await write(`${target}/${DOC}/CHANGELOG.md`, changelog.replaceAll("](docs/", "]("));
   for (const [path, content] of await generatedFiles(release)) await write(`${target}/${path}`, content);
   await copy(binary, `${target}/usr/bin/fd-router`);
   await chmod(`${target}/usr/bin/fd-router`, 0o755);

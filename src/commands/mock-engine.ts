@@ -1,7 +1,7 @@
 /** `fd-router mock-engine`: a FastDeploy server without a GPU, to try routers against. */
 import { mockEngineHelp } from "../mock-engine/help.ts";
 import { startMockEngine } from "../mock-engine/mock-engine.ts";
-import { parseCommandLine, type MockEngineOptions } from "../mock-engine/options.ts";
+import { parseCommandLine, type MockEngineOptions, type ParsedCommandLine } from "../mock-engine/options.ts";
 import { startRegistrations } from "../mock-engine/registration.ts";
 import type { Command } from "./command.ts";
 
@@ -15,19 +15,28 @@ export const command: Command = {
 };
 
 async function run(args: readonly string[]): Promise<number> {
+  let parsed: ParsedCommandLine;
   try {
-    const parsed = parseCommandLine(args, process.env);
-    if (parsed.kind === "help") {
-      process.stdout.write(mockEngineHelp());
-      return 0;
-    }
+    parsed = parseCommandLine(args, process.env);
+  } catch (error) {
+    return fail(error, 2);
+  }
+  if (parsed.kind === "help") {
+    process.stdout.write(mockEngineHelp());
+    return 0;
+  }
+  try {
     // The real server has many flags that mean nothing here; a mistyped one of ours looks the same.
     for (const flag of parsed.ignored) process.stderr.write(`mock-engine: ignored ${flag}\n`);
     return await serve(parsed.options);
   } catch (error) {
-    process.stderr.write(`mock-engine: ${error instanceof Error ? error.message : String(error)}\n`);
-    return 1;
+    return fail(error, 1);
   }
+}
+
+function fail(error: unknown, code: number): number {
+  process.stderr.write(`mock-engine: ${error instanceof Error ? error.message : String(error)}\n`);
+  return code;
 }
 
 async function serve(options: MockEngineOptions): Promise<number> {

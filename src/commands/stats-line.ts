@@ -1,4 +1,4 @@
-/** The Go router's `[stats]` line: how many requests run, where, and how often sessions came back to their instance (spec/fd-router.md §8.5). */
+/** The Go router's `[stats]` line: how many requests run, where, and how often sessions came back to their instance. */
 import type { InstanceId } from "../fleet/instance.ts";
 import type { FleetSnapshot } from "../fleet/snapshot.ts";
 

@@ -1,5 +1,5 @@
 /**
- * Command-line flags as Go's `flag` package reads them (spec §1.1): one or two dashes, `=` or the next argument, parsing ends at the
+ * Command-line flags as Go's `flag` package reads them: one or two dashes, `=` or the next argument, parsing ends at the
  * first argument that is no flag. The flags themselves come from the schema, and from the Python router.
  */
 import { nearest } from "../lib/nearest.ts";

@@ -1,5 +1,5 @@
 /**
- * Keys of the Go program's config.yaml (spec §2.1). A value of theirs that did not stop that program does not stop this one: what
+ * Keys of the Go program's config.yaml. A value of theirs that did not stop that program does not stop this one: what
  * the option's schema refuses becomes the default, silently for 0 and "", which are documented to mean that, else with a warning.
  * For keys of our own a value out of range is an error.
  */

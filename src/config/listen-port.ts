@@ -1,4 +1,4 @@
-/** The port to listen on, from what the configuration says, with the Go program's complaints about it (spec §1.4). */
+/** The port to listen on, from what the configuration says, with the Go program's complaints about it. */
 import type { ReadFile } from "./load.ts";
 
 export type ListenPort =

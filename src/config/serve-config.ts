@@ -49,7 +49,7 @@ export function loadServeConfig(
   return leave(1, "", fatalText(lines.join("\n"), invocation.now));
 }
 
-/** A line of Go's standard logger, which the program writes when it gives up before it has a logger (spec §1.4). */
+/** A line of Go's standard logger, which the program writes when it gives up before it has a logger. */
 export function fatalText(text: string, now: Date): string {
   const date = `${now.getFullYear()}/${two(now.getMonth() + 1)}/${two(now.getDate())}`;
   return `${date} ${two(now.getHours())}:${two(now.getMinutes())}:${two(now.getSeconds())} ${text}\n`;

@@ -1,4 +1,4 @@
-/** What `fd-router -h` prints: the Go program's usage to the letter (spec §1.2), then the flags that it does not have. */
+/** What `fd-router -h` prints: the Go program's usage to the letter, then the flags that it does not have. */
 import { FLAGS } from "./flags.ts";
 import type { Flag } from "./flags.ts";
 

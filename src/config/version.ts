@@ -1,4 +1,4 @@
-/** What `fd-router --version` prints: the Go program's layout (spec §1.3), which installers read. */
+/** What `fd-router --version` prints: the Go program's layout, which installers read. */
 import packageJson from "../../package.json" with { type: "json" };
 
 /** Set when the binary is built (scripts/build.ts); absent when run from source. */

@@ -1,6 +1,6 @@
 /**
- * Shows a replay as it goes: a board redrawn in place on a terminal, a line every two seconds elsewhere. `renderBoard` is pure;
- * `Board` owns the screen. Made by demo.ts.
+ * Shows a replay as it goes: a board redrawn in place on a terminal, a line every two seconds elsewhere. Pure: screen.ts
+ * owns the terminal.
  */
 import type { Paint } from "./paint.ts";
 import type { InstanceCount } from "./recorder.ts";

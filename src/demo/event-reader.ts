@@ -1,6 +1,6 @@
 /**
  * Follows an answer's server-sent events as far as measuring needs: which are tokens, and whether the stream came to its proper end.
- * Reads bytes, parses no JSON: the generator shares the machine with what it measures. Used by replay.ts.
+ * Reads bytes, parses no JSON: the generator shares the machine with what it measures. Used by answer-watch.ts.
  */
 
 /** `tokens`: the first of an answer announces its first token and carries none itself (FastDeploy's role event). */

@@ -90,6 +90,9 @@ function parse(args: readonly string[]): Record<string, string | boolean | undef
     return [name, { type }] as const;
   });
   const help = { type: "boolean", short: "h" } as const;
+  const known = ["help", ...Object.keys(flags.shape)].map((name) => `--${name}`);
+  const wrong = args.map((arg) => arg.replace(/=.*$/s, "")).find((arg) => arg.startsWith("--") && !known.includes(arg));
+  if (wrong !== undefined) throw new UsageError(`unknown flag ${wrong}${suggest(wrong, known)}`);
   try {
     return parseArgs({ args: [...args], options: { ...Object.fromEntries(kinds), help }, strict: true }).values;
   } catch (cause) {

@@ -1,6 +1,6 @@
 /**
  * A digest is what one dispatcher (a worker thread, or another router) tells the others of the load that it put on each instance.
- * Absolute values with a sequence number: one that is lost, late or doubled changes nothing for good (design.md §4).
+ * Absolute values with a sequence number: one that is lost, late or doubled changes nothing for good.
  */
 import type { InstanceId, Role } from "./instance.ts";
 

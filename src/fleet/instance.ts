@@ -1,6 +1,6 @@
 /**
  * An instance is one FastDeploy API server: the noun that registry, scheduler and proxy share.
- * Its identity is its base URL in canonical form (spec/fd-router.md §4.4; IPv6 in brackets).
+ * Its identity is its base URL in canonical form (IPv6 in brackets).
  */
 
 export type Role = "mixed" | "prefill" | "decode";
@@ -45,7 +45,7 @@ export interface Instance {
   readonly transferProtocol: readonly string[] | null;
   readonly rdmaPorts: readonly string[] | null;
   readonly deviceIds: readonly string[] | null;
-  /** 0 when not sent: derived from device ids (spec §7.2). */
+  /** 0 when not sent: derived from device ids. */
   readonly tpSize: number;
   /** Weight version label of newer engines (`/decode_instances?version=`). */
   readonly version: string | null;

@@ -39,5 +39,5 @@ export interface Front {
 export const FRONTS = ["serve", "raw"] as const;
 export type FrontName = (typeof FRONTS)[number];
 
-/** How long a connection without a request stays open (faults.md §2). */
+/** How long a connection without a request stays open. */
 export const IDLE_CONNECTION_SECS = 60;

@@ -1,4 +1,4 @@
-/** The address under which the router reaches servers on this host. Called by launch.ts when `--advertise-host` is not given. */
+/** The address under which the router reaches servers on this host. Called by router-link.ts when `--advertise-host` is not given. */
 import { createSocket } from "node:dgram";
 import { lookup } from "node:dns/promises";
 import { hostname } from "node:os";

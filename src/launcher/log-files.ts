@@ -1,4 +1,4 @@
-/** The servers' log files: appended to, rotated by size, a bounded number kept. Called by run-fleet.ts for `--output files` and `both`. */
+/** The servers' log files: appended to, rotated by size, a bounded number kept. Called by show.ts for `--output files` and `both`. */
 import { mkdirSync } from "node:fs";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";

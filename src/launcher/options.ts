@@ -15,18 +15,20 @@ export const TOKEN_VARIABLE = "FD_ROUTER_MANAGER_REGISTRATION_TOKEN";
 /** `auto`: free ports are chosen; `off`: none (written -1, as FastDeploy does). */
 export type PortList = readonly number[] | "auto" | "off";
 
-export const portList = z.union([z.string(), z.number(), z.array(z.number())]).transform((value, context): PortList => {
-  if (value === "auto") return "auto";
-  if (value === -1 || value === "-1") return "off";
-  const items = typeof value === "string" ? value.split(",").map((item) => item.trim()) : [value].flat().map(String);
-  const wrong = items.find((item) => !/^\d{1,5}$/.test(item) || Number(item) < 1 || Number(item) > 65_535);
-  if (wrong === undefined) return items.map(Number);
-  context.addIssue({ code: "custom", message: `"${wrong}" is not a port from 1 to 65535` });
-  return z.NEVER;
-});
+export const portList = z
+  .union([z.string(), z.number(), z.array(z.number())], "wanted a list of ports, or `auto`")
+  .transform((value, context): PortList => {
+    if (value === "auto") return "auto";
+    if (value === -1 || value === "-1") return "off";
+    const items = typeof value === "string" ? value.split(",").map((item) => item.trim()) : [value].flat().map(String);
+    const wrong = items.find((item) => !/^\d{1,5}$/.test(item) || Number(item) < 1 || Number(item) > 65_535);
+    if (wrong === undefined) return items.map(Number);
+    context.addIssue({ code: "custom", message: `"${wrong}" is not a port from 1 to 65535` });
+    return z.NEVER;
+  });
 
 const deviceList = z
-  .union([z.string(), z.number(), z.array(z.union([z.string(), z.number()]))])
+  .union([z.string(), z.number(), z.array(z.union([z.string(), z.number()]))], "wanted a list of device ids")
   .transform((value, context): readonly string[] => {
     const items = (typeof value === "string" ? value.split(",") : [value].flat()).map((item) => String(item).trim());
     if (items.every((item) => item !== "")) return items;
@@ -34,18 +36,20 @@ const deviceList = z
     return z.NEVER;
   });
 
-export const words = z.union([z.string(), z.array(z.union([z.string(), z.number()]))]).transform((value, context) => {
-  if (typeof value !== "string") return value.map(String);
-  const split = splitWords(value);
-  if (split.ok) return split.words;
-  context.addIssue({ code: "custom", message: split.problem });
-  return z.NEVER;
-});
+export const words = z
+  .union([z.string(), z.array(z.union([z.string(), z.number()]))], "wanted text, or a list of words")
+  .transform((value, context) => {
+    if (typeof value !== "string") return value.map(String);
+    const split = splitWords(value);
+    if (split.ok) return split.words;
+    context.addIssue({ code: "custom", message: split.problem });
+    return z.NEVER;
+  });
 
 const address = z.string().transform((value, context): Address => {
   const parsed = parseAddress(value);
   if (parsed !== null) return parsed;
-  context.addIssue({ code: "custom", message: "is not HOST:PORT" });
+  context.addIssue({ code: "custom", message: "wanted HOST:PORT" });
   return z.NEVER;
 });
 
@@ -81,8 +85,13 @@ export const groupOptions = z.object({
     ),
   gpus: deviceList.optional().describe("GPUs of the group (default: CUDA_VISIBLE_DEVICES); replicas share them out"),
   role: z.enum(ROLES).optional().describe("Role to register (default: --splitwise-role of the servers, else mixed)"),
-  weight: z.number().gt(0).max(1000).default(1).describe("Relative capacity of each server"),
-  "max-in-flight": z.int().min(1).optional().describe("Requests that the router sends to one server at once, at most"),
+  weight: z.number().min(0.01).max(100).default(1).describe("Relative capacity of each server"),
+  "max-in-flight": z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .optional()
+    .describe("Requests that the router sends to one server at once, at most"),
   "served-model": z.string().min(1).max(256).optional().describe("Model name to register (default: serves every name)"),
 });
 export type GroupOptions = z.infer<typeof groupOptions> & {
@@ -110,7 +119,11 @@ export const launchOptions = z.object({
   "router-args": words.default([]).describe("More arguments of that router, in quotes"),
   "stagger-secs": secs().default(0).describe("Pause between the starts of two units; 0 starts all at once"),
   "start-limit-secs": secs().default(900).describe("Time that a server may take to become healthy"),
-  "health-path": z.string().startsWith("/").default("/health").describe("Path that answers 200 when a server is well"),
+  "health-path": z
+    .string()
+    .startsWith("/", 'wanted a path that begins with "/"')
+    .default("/health")
+    .describe("Path that answers 200 when a server is well"),
   "health-interval-secs": secs().min(0.05).default(2).describe("Pause between two health probes of a server"),
   "health-timeout-secs": secs().min(0.05).default(3).describe("Time that a health probe may take"),
   "hang-limit-secs": secs().min(0.1).default(45).describe("A running server without a good probe for so long is hung"),

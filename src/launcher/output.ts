@@ -1,4 +1,4 @@
-/** Everything that the launcher shows: its own notes, and the servers' lines with a prefix. Called by launch.ts and the supervisor. */
+/** Everything that the launcher shows: its own notes, and the servers' lines with a prefix. Made by show.ts and run-agent.ts. */
 import { styleText } from "node:util";
 import { withPriority } from "../log/priority.ts";
 import type { BoundedWriter } from "./bounded-writer.ts";

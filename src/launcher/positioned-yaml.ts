@@ -2,6 +2,7 @@
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from "yaml";
 import type { z } from "zod";
 import { suggest } from "../lib/nearest.ts";
+import { issueText } from "./wanted.ts";
 
 export type YamlCheck<T> =
   | { readonly ok: true; readonly value: T; readonly raw: unknown }
@@ -40,9 +41,8 @@ interface Source {
 
 function describeIssue(issue: z.core.$ZodIssue, { document, place, keys }: Source): readonly string[] {
   if (issue.code !== "unrecognized_keys") {
-    return [
-      `${place(offsetOf(document, issue.path))}: ${[issue.path.join("."), issue.message].filter(Boolean).join(": ")}`,
-    ];
+    const text = [issue.path.join("."), issueText(issue)].filter(Boolean).join(": ");
+    return [`${place(offsetOf(document, issue.path))}: ${text}`];
   }
   return issue.keys.map((key) => {
     const path = [...issue.path, key];

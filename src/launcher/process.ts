@@ -1,4 +1,4 @@
-/** One server process: started in its own session, its output read line by line, its whole tree ended. Called by the supervisor through launch.ts. */
+/** One server process: started in its own session, its output read line by line, its whole tree ended. Started by run-fleet.ts for the supervisor. */
 import type { ServerPlan } from "./fleet-plan.ts";
 import { readLines } from "./lines.ts";
 import { endProcesses, findTree, markEnvironment, type TreeQuery } from "./process-tree.ts";

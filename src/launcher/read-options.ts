@@ -3,6 +3,7 @@ import { z } from "zod";
 import { type Arguments, type Flag, parseArguments } from "./arguments.ts";
 import { readFleetFile } from "./fleet-file.ts";
 import { type GroupOptions, groupOptions, type LaunchOptions, launchOptions } from "./options.ts";
+import { isNumeric, type Property, propertySchema, wantedText } from "./wanted.ts";
 
 const ESTABLISHED: ReadonlySet<string> = new Set([
   "ports",
@@ -62,19 +63,24 @@ export function check<T extends z.ZodObject>(
   defaults: Readonly<Record<string, unknown>> = {},
 ): { readonly kind: "value"; readonly value: z.infer<T> } | { readonly kind: "problem"; readonly message: string } {
   const input: Record<string, unknown> = { ...defaults };
-  const numeric = new Set(properties(schema).flatMap(([name, property]) => (isNumeric(property) ? [name] : [])));
+  const known = new Map(properties(schema));
+  const problem = (name: string, text: string): { readonly kind: "problem"; readonly message: string } => {
+    const given = String(values.get(name));
+    const property = known.get(name);
+    const wanted = property === undefined ? null : wantedText(property, given);
+    return { kind: "problem", message: `--${name} ${given}: ${wanted ?? text}` };
+  };
   for (const [name, value] of values) {
-    if (!Object.hasOwn(schema.shape, name)) continue;
-    if (numeric.has(name) && !/^[+-]?(\d+\.?\d*|\.\d+)$/.test(String(value))) {
-      return { kind: "problem", message: `--${name} ${value}: is not a number` };
-    }
-    input[name] = numeric.has(name) ? Number(value) : value;
+    const property = known.get(name);
+    if (property === undefined) continue;
+    const numeric = isNumeric(property);
+    if (numeric && !/^[+-]?(\d+\.?\d*|\.\d+)$/.test(String(value))) return problem(name, "is not a number");
+    input[name] = numeric ? Number(value) : value;
   }
   const result = schema.safeParse(input);
   if (result.success) return { kind: "value", value: result.data };
   const [issue] = result.error.issues;
-  const name = String(issue?.path[0]);
-  return { kind: "problem", message: `--${name} ${String(values.get(name))}: ${issue?.message ?? "invalid"}` };
+  return problem(String(issue?.path[0]), issue?.message ?? "invalid");
 }
 
 export function flagsOf(schema: z.ZodObject): readonly Flag[] {
@@ -114,22 +120,11 @@ function helpText(): string {
   ].join("\n");
 }
 
-const propertySchema = z.object({
-  type: z.string().optional(),
-  description: z.string().optional(),
-  default: z.unknown().optional(),
-});
-type Property = z.infer<typeof propertySchema>;
-
 function properties(schema: z.ZodObject): readonly (readonly [string, Property])[] {
   const json = z.toJSONSchema(schema, { io: "input" });
   return Object.entries(json.properties ?? {}).map(([name, property]) => [name, propertySchema.parse(property)]);
 }
 
-function isNumeric(property: Property): boolean {
-  return property.type === "number" || property.type === "integer";
-}
-
-function flag(name: string, takesValue: boolean): Flag {
+export function flag(name: string, takesValue: boolean): Flag {
   return { name, takesValue, established: ESTABLISHED.has(name) };
 }

@@ -6,7 +6,7 @@ import { BoundedWriter } from "./bounded-writer.ts";
 import { probeHealth, scrapeLoad } from "./health.ts";
 import { LaunchProblem } from "./launch-problem.ts";
 import { createOutput } from "./output.ts";
-import { check, describeFlags, flagsOf } from "./read-options.ts";
+import { check, describeFlags, flag, flagsOf } from "./read-options.ts";
 import { connectRouter } from "./router-link.ts";
 
 const TICK_MS = 50;
@@ -14,14 +14,14 @@ const EXIT_USAGE = 2;
 
 /** Resolves with the exit code. */
 export async function runAgent(argv: readonly string[]): Promise<number> {
-  const parsed = parseArguments(argv, flagsOf(agentOptions));
+  const parsed = parseArguments(argv, [...flagsOf(agentOptions), flag("help", false)]);
   if (parsed.kind === "problem") return refuse(parsed.message);
   if (parsed.kind === "help") {
     process.stdout.write(helpText());
     return 0;
   }
-  const missing = ["servers", "router"].find((name) => !parsed.values.has(name));
-  if (missing !== undefined) return refuse(`the following arguments are required: --${missing}`);
+  const missing = ["--servers", "--router"].filter((name) => !parsed.values.has(name.slice(2)));
+  if (missing.length > 0) return refuse(`the following arguments are required: ${missing.join(", ")}`);
   const checked = check(agentOptions, parsed.values);
   if (checked.kind === "problem") return refuse(checked.message);
   const { value: options } = checked;

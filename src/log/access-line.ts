@@ -1,4 +1,4 @@
-/** The one line that each request leaves behind. The `go` format is the Go router's (spec/fd-router.md §8.4). */
+/** The one line that each request leaves behind. The `go` format is the Go router's. */
 import { goDuration } from "../lib/go-duration.ts";
 import { logLine, type LogFormat } from "./line.ts";
 
@@ -15,7 +15,7 @@ export interface AccessEntry {
   readonly fields: () => Readonly<Record<string, unknown>>;
 }
 
-/** Longer fields are cut (faults.md O01). */
+/** Longer fields are cut (fault O01). */
 const MAX_TARGET = 256;
 
 export function accessLine(format: LogFormat, entry: AccessEntry): string {

@@ -1,6 +1,6 @@
 /**
  * Writes lines to a file descriptor without ever blocking the thread: one write at a time in the background, a bounded queue behind it.
- * When nobody takes the lines (disk full, reader stopped), further ones are dropped and counted (faults.md O06).
+ * When nobody takes the lines (disk full, reader stopped), further ones are dropped and counted (fault O06).
  */
 import { write } from "node:fs";
 

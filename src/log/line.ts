@@ -1,10 +1,10 @@
-/** How a line is written, in each of the three formats. Control characters never reach the log: a line stays one line (faults.md O01). */
+/** How a line is written, in each of the three formats. Control characters never reach the log: a line stays one line (fault O01). */
 import { styleText } from "node:util";
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
 export type LogFormat = "go" | "json" | "pretty";
 
-/** Digits after `logger.go:` are constant per level; scripts want them there (spec/fd-router.md §8.3). */
+/** Digits after `logger.go:` are constant per level; scripts want them there. */
 const GO_PREFIX: Readonly<Record<LogLevel, readonly [level: string, position: string]>> = {
   debug: ["DEBUG", "logger.go:97"],
   info: ["INFO", "logger.go:79"],

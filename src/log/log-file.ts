@@ -1,5 +1,5 @@
 /**
- * `log.output: file`: a file a day in `logs`, `router-2026-03-30.log`, and the link `router.log` to today's (spec/fd-router.md §8.1, §8.2).
+ * `log.output: file`: a file a day in `logs`, `router-2026-03-30.log`, and the link `router.log` to today's.
  * A day that grows large is cut into parts, so that the size limit holds within a day too. Opened by commands/serve.ts.
  */
 import {

@@ -1,6 +1,6 @@
 /**
- * The lines that the Go router writes while it serves a request, beside the access line; scripts follow a request by them
- * (spec/fd-router.md §8.6, §8.7). One object a request, made by the worker thread when the go format is on and the level lets its
+ * The lines that the Go router writes while it serves a request, beside the access line; scripts follow a request by them.
+ * One object a request, made by the worker thread when the go format is on and the level lets its
  * lines through; the proxy tells it what happens. Lines go to the thread's buffer and cost no system call.
  */
 import { goPrefix, oneLine } from "./line.ts";

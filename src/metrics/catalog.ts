@@ -1,10 +1,13 @@
-/** Every metric, once: name, type, help, labels, buckets. `/metrics` and docs/metrics.md come from this table. Label values are from closed sets. */
+/**
+ * Every metric, once: name, type, help, labels, buckets. `/metrics` and docs/metrics.md come from this table. Label values are from closed
+ * sets, or addresses of registered instances; never what a client chose.
+ */
 
 export interface MetricDefinition {
   readonly name: string;
   readonly type: "counter" | "gauge" | "histogram" | "summary";
   readonly help: string;
-  readonly labels: readonly string[];
+  readonly labels: readonly LabelName[];
   /** Upper bounds in seconds, ascending, without +Inf. Histograms, and what the quantiles of a summary are read from. */
   readonly bounds: readonly number[];
 }
@@ -22,6 +25,26 @@ const OWN_SECONDS = [
 
 /** Fine enough for quantiles within 6 %: twenty buckets a decade, from 0.1 ms to 1000 s. */
 const QUANTILE_SECONDS: readonly number[] = Array.from({ length: 141 }, (_, i) => 0.0001 * 10 ** (i / 20));
+
+/** What a label says, and its values. */
+export const LABELS = Object.freeze({
+  endpoint: "Path of a route of the router; `other` for all other paths.",
+  method: "`GET`, `POST`, `PUT`, `DELETE`, `PATCH`, `HEAD`, `OPTIONS`; `other` for the rest.",
+  status_code: "Status that the client was sent; 499 when it left before.",
+  mixed_worker: "Base URL of the mixed instance; empty in splitwise mode.",
+  prefill_worker: "Base URL of the prefill instance; empty in mixed mode.",
+  decode_worker: "Base URL of the decode instance; empty in mixed mode.",
+  reason:
+    "A code of the router's own [errors](errors.md); or `client_gone`: the client left during its answer; `upstream_cut`: the answer " +
+    "broke off at the instance; `stream_error`, `stream_truncated`: a stream ended with an error event, or without its last event.",
+  kind:
+    "`connect`, `connect-timeout`: no connection; `closed-unanswered`: closed before the first byte; `first-byte-timeout`, " +
+    "`idle-timeout`, `total-timeout`: a time limit ran out; `invalid`: no HTTP; `cut`: closed in the middle of the answer.",
+  instance: "Base URL of an instance, as in `/registered`; the series of one that left are dropped after five minutes.",
+  role: "`mixed`, `prefill`, `decode`.",
+  state: "`ready`, `suspect` (missed a probe; used when nothing is ready), `draining` (gets nothing new).",
+});
+type LabelName = keyof typeof LABELS;
 
 export const METRICS = Object.freeze({
   httpRequests: counter("http_requests_total", "Total number of HTTP requests", ["endpoint", "method", "status_code"]),
@@ -88,11 +111,11 @@ export const METRICS = Object.freeze({
   startTime: gauge("process_start_time_seconds", "Start time of the process since unix epoch in seconds", []),
 });
 
-function counter(name: string, help: string, labels: readonly string[]): MetricDefinition {
+function counter(name: string, help: string, labels: readonly LabelName[]): MetricDefinition {
   return Object.freeze({ name, type: "counter", help, labels, bounds: [] });
 }
 
-function gauge(name: string, help: string, labels: readonly string[]): MetricDefinition {
+function gauge(name: string, help: string, labels: readonly LabelName[]): MetricDefinition {
   return Object.freeze({ name, type: "gauge", help, labels, bounds: [] });
 }
 
@@ -100,6 +123,6 @@ function histogram(name: string, help: string, bounds: readonly number[]): Metri
   return Object.freeze({ name, type: "histogram", help, labels: [], bounds });
 }
 
-function summary(name: string, help: string, labels: readonly string[]): MetricDefinition {
+function summary(name: string, help: string, labels: readonly LabelName[]): MetricDefinition {
   return Object.freeze({ name, type: "summary", help, labels, bounds: QUANTILE_SECONDS });
 }

@@ -30,7 +30,7 @@ function linesOf(metric: MetricDefinition, series: readonly (readonly [string, n
   }
 }
 
-/** Those that the Go router shows (spec/fd-router.md §9); over the life of the process. */
+/** Those that the Go router shows; over the life of the process. */
 const QUANTILES = [0.95, 0.99] as const;
 
 function summaryLines(metric: MetricDefinition, data: MetricData): string[] {

@@ -145,7 +145,7 @@ export class Reply {
 
   send(status: number, contentType: string, body: string): void {
     if (this.#finished) return;
-    // A 304 has no body, and this server closes after it (spec §3.2).
+    // A 304 has no body, and this server closes after it.
     const keepAlive = this.#keepAlive && status !== 304;
     const text = status === 304 ? "" : body;
     this.#connection.write(head(status, contentType, Buffer.byteLength(text), keepAlive) + text);

@@ -52,7 +52,8 @@ export function parseFault(value: unknown): Fault {
   const result = faultSchema.safeParse(value);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
-  throw new Error(`fault not understood at "${issue?.path.join(".") ?? ""}": ${issue?.message ?? "unknown"}`);
+  const place = issue === undefined || issue.path.length === 0 ? "" : `${issue.path.join(".")}: `;
+  throw new Error(`fault ${JSON.stringify(value)} is not understood: ${place}${issue?.message ?? "unknown"}`);
 }
 
 /** `kind` or `kind:key=value,key=value`. */

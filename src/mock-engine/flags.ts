@@ -44,6 +44,12 @@ export const BOOLEAN_FLAGS = [
 ] as const;
 export const REPEATED_FLAGS = ["api-key", "fault"] as const;
 
+export interface Address {
+  /** Without brackets. */
+  readonly host: string;
+  readonly port: number;
+}
+
 export class Flags {
   readonly #values: Readonly<Record<string, unknown>>;
 
@@ -84,6 +90,27 @@ export class Flags {
     const value = this.number(name);
     if (!Number.isInteger(value)) throw new Error(`flag --${name} wants a whole number, not "${value}"`);
     return value;
+  }
+
+  /** 0: a free one. */
+  port(name: StringFlag): number {
+    const port = this.whole(name);
+    if (port > 65535) throw new Error(`flag --${name} wants a port from 0 to 65535, not ${port}`);
+    return port;
+  }
+
+  portOrNull(name: StringFlag): number | null {
+    return this.wholeOrNull(name) === null ? null : this.port(name);
+  }
+
+  /** `host:port`, an IPv6 host in brackets. */
+  addressOrNull(name: StringFlag): Address | null {
+    const text = this.text(name);
+    if (text === "") return null;
+    const [, host = "", port = ""] = /^(\[[^\]]+\]|[^:\s]+):(\d{1,5})$/.exec(text) ?? [];
+    if (host === "" || Number(port) < 1 || Number(port) > 65535)
+      throw new Error(`flag --${name} wants HOST:PORT, not "${text}"`);
+    return { host: host.replace(/^\[|\]$/g, ""), port: Number(port) };
   }
 
   /** Null when absent, or -1, by which the real server says "off". */

@@ -1,4 +1,4 @@
-/** `/metrics` under the real engine's names (spec §4), with its flaws: the deep queue does not show in `num_requests_waiting`. */
+/** `/metrics` under the real engine's names, with its flaws: the deep queue does not show in `num_requests_waiting`. */
 import type { Engine } from "./engine.ts";
 import { Histogram, sample } from "./histogram.ts";
 import type { Sequence } from "./sequence.ts";

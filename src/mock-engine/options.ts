@@ -2,7 +2,7 @@
 import { parseArgs } from "node:util";
 import { suggest } from "../lib/nearest.ts";
 import { parseFaultFlag, type Fault } from "./faults.ts";
-import { BOOLEAN_FLAGS, Flags, REPEATED_FLAGS, splitCommas, STRING_FLAGS } from "./flags.ts";
+import { type Address, BOOLEAN_FLAGS, Flags, REPEATED_FLAGS, splitCommas, STRING_FLAGS } from "./flags.ts";
 import { PRESETS, type Preset, type PresetName } from "./timing.ts";
 import { BLOCK_TOKENS } from "./tokens.ts";
 import type { Role } from "../fleet/instance.ts";
@@ -42,8 +42,8 @@ export interface MockEngineOptions {
   readonly registerIntervalSecs: number;
   readonly payloadVersion: PayloadVersion;
   readonly advertiseHost: string | null;
-  /** msgpack registration, `host:port`. */
-  readonly registration: string | null;
+  /** msgpack registration. */
+  readonly registration: Address | null;
   readonly registrationToken: string | null;
   readonly weight: number;
   readonly preset: Preset;
@@ -77,11 +77,13 @@ export function parseCommandLine(args: readonly string[], env: Environment): Par
     },
   });
   if (values["help"] === true) return { kind: "help" };
-  const known = new Set<string>([...STRING_FLAGS.map(([name]) => name), ...BOOLEAN_FLAGS, ...REPEATED_FLAGS]);
+  const known = new Set<string>(
+    [...STRING_FLAGS.map(([name]) => name), ...BOOLEAN_FLAGS, ...REPEATED_FLAGS].map((name) => `--${name}`),
+  );
   // A negative value of an unknown flag looks like a short one.
   const ignored = tokens.flatMap((token) =>
-    token.kind === "option" && token.rawName.startsWith("--") && !known.has(token.name)
-      ? [token.rawName + suggest(token.name, known)]
+    token.kind === "option" && token.rawName.startsWith("--") && !known.has(token.rawName)
+      ? [token.rawName + suggest(token.rawName, known)]
       : [],
   );
   return { kind: "run", options: buildOptions(new Flags(values), env), ignored };
@@ -106,8 +108,8 @@ function serverFlags(flags: Flags, env: Environment) {
   const multiApi = env["FD_ENABLE_MULTI_API_SERVER"] === "1";
   return {
     host: flags.text("host"),
-    port: flags.whole("port"),
-    metricsPort: flags.wholeOrNull("metrics-port"),
+    port: flags.port("port"),
+    metricsPort: flags.portOrNull("metrics-port"),
     model: flags.text("model"),
     servedModelName: flags.textOrNull("served-model-name"),
     maxConcurrency: flags.wholeOrNull("max-concurrency") ?? (multiApi ? 512 : 2048),
@@ -166,7 +168,7 @@ function placeFlags(flags: Flags, env: Environment) {
     registerIntervalSecs: flags.number("register-interval-secs"),
     payloadVersion: flags.oneOf<PayloadVersion>("register-version", PAYLOAD_VERSIONS),
     advertiseHost: flags.textOrNull("advertise-host"),
-    registration: flags.textOrNull("registration"),
+    registration: flags.addressOrNull("registration"),
     registrationToken: flags.textOrNull("registration-token"),
     weight: flags.positive("weight"),
   };

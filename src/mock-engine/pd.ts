@@ -1,5 +1,5 @@
 /**
- * Prefill/decode disaggregation between mocks (spec §5.3). A prefill server asks the decode server's connector port for room
+ * Prefill/decode disaggregation between mocks. A prefill server asks the decode server's connector port for room
  * (`POST /mock/reserve`), prefills, and after the transfer time hands over (`POST /mock/prefilled`). The real ones speak ZMQ there.
  */
 import type { Reply } from "./connection.ts";

@@ -1,5 +1,5 @@
 /**
- * FastDeploy's own way to a router: ask oneself for /health, POST /register, wait, for ever (spec §1.1). The same POST is
+ * FastDeploy's own way to a router: ask oneself for /health, POST /register, wait, for ever. The same POST is
  * registration and heartbeat; there is no goodbye. mock-engine.ts starts it.
  */
 import { lookup } from "node:dns/promises";

@@ -2,6 +2,7 @@
 import { appendFileSync, mkdirSync } from "node:fs";
 import { createRegistrationClient, type RegisteredInstance } from "../registration/client.ts";
 import type { RegistrationFields } from "../registration/messages.ts";
+import type { Address } from "./flags.ts";
 import type { MockEngine } from "./mock-engine.ts";
 import type { MockServer } from "./mock-server.ts";
 import type { MockEngineOptions } from "./options.ts";
@@ -60,12 +61,12 @@ function keepRegistering(router: string, server: MockServer, own: OwnAddress, lo
   };
 }
 
-function registerMsgpack(address: string, server: MockServer, own: OwnAddress, log: Log): Registrations {
+function registerMsgpack(address: Address, server: MockServer, own: OwnAddress, log: Log): Registrations {
   const { options } = server;
   let connected = false;
   let instance: RegisteredInstance | null = null;
   const client = createRegistrationClient({
-    ...splitAddress(address),
+    ...address,
     token: options.registrationToken ?? undefined,
     onEvent: (event) => {
       if (event.kind === "connected") connected = true;
@@ -126,13 +127,6 @@ function loadReporter(server: MockServer, instance: () => RegisteredInstance | n
     last = key;
     registered.report(load);
   };
-}
-
-function splitAddress(address: string): { host: string; port: number } {
-  const colon = address.lastIndexOf(":");
-  const port = Number(address.slice(colon + 1));
-  if (colon < 0 || !Number.isInteger(port)) throw new Error(`flag --registration wants host:port, not "${address}"`);
-  return { host: address.slice(0, colon).replace(/^\[|\]$/g, ""), port };
 }
 
 /** The real server logs to a file; people who try the mock look at the terminal. */

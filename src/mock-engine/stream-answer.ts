@@ -1,4 +1,4 @@
-/** An answer as server-sent events, one write a step; also where faults hit the middle of a stream. Used by generation.ts. */
+/** An answer as server-sent events, one write a step; also where faults hit the middle of a stream. Used by mock-server.ts. */
 import type { Reply } from "./connection.ts";
 import { errorFrame, type ApiError } from "./errors.ts";
 import type { Fault, FaultSwitches } from "./faults.ts";

@@ -1,4 +1,4 @@
-/** An answer that is not streamed: one JSON object when the last choice has ended. Used by generation.ts. */
+/** An answer that is not streamed: one JSON object when the last choice has ended. Used by mock-server.ts. */
 import type { Reply } from "./connection.ts";
 import type { ApiError } from "./errors.ts";
 import { wholeAnswer, type AnswerHead } from "./framing.ts";

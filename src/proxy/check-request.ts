@@ -1,4 +1,4 @@
-/** Refuses a request whose Host or target is malformed, which Bun's parser lets through (faults.md §3 B1, B6). Called by handle.ts first. */
+/** Refuses a request whose Host or target is malformed, which Bun's parser lets through. Called by handle.ts first. */
 import { RouterError } from "../errors.ts";
 import type { Downstream } from "./downstream.ts";
 import { isKnownPath } from "./routes.ts";

@@ -1,4 +1,4 @@
-/** The address that an access line shows: as the Go router finds it (spec/fd-router.md §8.4). For the log only: anybody may send these fields. */
+/** The address that an access line shows: as the Go router finds it. For the log only: anybody may send these fields. */
 import { isIP } from "node:net";
 import type { Downstream } from "./downstream.ts";
 

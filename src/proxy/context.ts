@@ -1,4 +1,4 @@
-/** What all requests of a worker thread share. Built by worker/thread.ts. */
+/** What all requests of a worker thread share. Built by worker/service.ts. */
 import type { Dispatcher } from "../scheduler/assignment.ts";
 import type { RequestLines } from "../log/request-lines.ts";
 import type { UpstreamClient } from "../upstream/client.ts";

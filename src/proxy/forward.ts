@@ -15,7 +15,7 @@ export type ForwardResult =
 
 export interface Forwarding {
   readonly instance: Instance;
-  /** Path on the instance; the query is not passed on (spec/fd-router.md §3.2). */
+  /** Path on the instance; the query is not passed on. */
   readonly path: string;
   readonly body: Buffer;
 }

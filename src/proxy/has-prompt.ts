@@ -1,4 +1,4 @@
-/** Whether a parsed body has a prompt with any text in it, as the Go router reads it (spec/fd-router.md §6.2). For log lines. */
+/** Whether a parsed body has a prompt with any text in it, as the Go router reads it. For log lines. */
 
 export function hasPrompt(body: object): boolean {
   if ("prompt" in body && listOf(body.prompt).some(isText)) return true;

@@ -30,14 +30,14 @@ function staysOnConnection(name: string): boolean {
   const known = KNOWN_NAMES.get(name);
   if (known !== undefined) return known;
   const lower = name.toLowerCase();
-  // `Transfer_Encoding` and the like read as framing to servers that map underscores to dashes (faults.md A30).
+  // `Transfer_Encoding` and the like read as framing to servers that map underscores to dashes (fault A30).
   const dashed = lower.replaceAll("_", "-");
   const stays = REPLACED.has(lower) || isHopByHop(dashed) || (lower !== dashed && dashed === "content-length");
   if (KNOWN_NAMES.size < MAX_KNOWN_NAMES) KNOWN_NAMES.set(name, stays);
   return stays;
 }
 
-/** Names in Connection, lower case. Those that carry meaning end to end are kept whatever Connection says (faults.md A65). */
+/** Names in Connection, lower case. Those that carry meaning end to end are kept whatever Connection says (fault A65). */
 function nominatedFields(connection: string | null): readonly string[] {
   if (connection === null || connection === "keep-alive" || connection === "close") return [];
   return connection

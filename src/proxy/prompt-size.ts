@@ -1,4 +1,4 @@
-/** Prompt length in tokens, estimated from the bytes of the body: ascii/4 + other·0.8 (design.md §4). The scheduler corrects it by usage. */
+/** Prompt length in tokens, estimated from the bytes of the body: ascii/4 + other·0.8. The scheduler corrects it by usage. */
 
 /** Bytes looked at; a longer body is sampled evenly. */
 const SAMPLES = 1024;

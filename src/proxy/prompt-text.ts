@@ -1,4 +1,4 @@
-/** The prompt inside a request body, as policies count and compare it (spec/fd-router.md §6.2). Called by prompt-reader.ts. */
+/** The prompt inside a request body, as policies count and compare it. Called by prompt-reader.ts. */
 
 /** White space as Go trims it, which has U+0085 and not U+FEFF, unlike `trim`. */
 const SPACE = new Set(

@@ -1,5 +1,5 @@
 /**
- * Passes an answer on to the client as it comes, in the same event-loop turn; back-pressure goes the other way. Called by handle.ts.
+ * Passes an answer on to the client as it comes, in the same event-loop turn; back-pressure goes the other way. Called by attempt.ts and splitwise/attempt-pair.ts.
  * A short answer of known length is held until it is complete and leaves in one piece: one write, with its Content-Length, and an
  * instance that breaks meanwhile has not spoilt anything.
  */
@@ -101,7 +101,7 @@ class RelayListener implements AnswerBodyListener {
 
   onFailure(failure: UpstreamFailure): void {
     if (this.#client.started) {
-      // An event that was cut in the middle is closed first; the connection is broken in any case (faults.md U07, U09).
+      // An event that was cut in the middle is closed first; the connection is broken in any case (faults U07, U09).
       if (this.#stream) {
         this.#client.write(
           Buffer.concat([Buffer.from("\n\n"), errorEvent("upstream_failed", "the answer was cut by the instance")]),

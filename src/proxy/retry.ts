@@ -1,7 +1,7 @@
 /**
  * Whether a failed request may be sent to another instance: a pure decision from what failed, what was tried and the budget.
  * A completion is no idempotent request. It is repeated only when it cannot have run, or when the instance that ran it is dead, so that
- * nobody will ever get its answer. Budget as in Finagle and linkerd: a share of the requests, plus a few a second (faults.md §2).
+ * nobody will ever get its answer. Budget as in Finagle and linkerd: a share of the requests, plus a few a second.
  */
 import type { UpstreamFailure } from "../upstream/failure.ts";
 
@@ -16,7 +16,7 @@ export function decideRetry(failure: UpstreamFailure, retriesLeft: number): Retr
       return "retry";
     case "closed-unanswered":
     case "cut":
-      // The process may have died (retry), or broken off just this request (a second run would cost GPU time, faults.md U03).
+      // The process may have died (retry), or broken off just this request (a second run would cost GPU time, fault U03).
       return "ask-whether-alive";
     case "first-byte-timeout":
     case "idle-timeout":

@@ -1,4 +1,4 @@
-/** Which endpoint a request is for. Exact paths only, as in the Go router (spec/fd-router.md §3.1); the table also feeds metrics labels. */
+/** Which endpoint a request is for. Exact paths only, as in the Go router; the table also feeds metrics labels. */
 import { RouterError } from "../errors.ts";
 
 export type Route =
@@ -49,7 +49,7 @@ export function findRoute(method: string, rawPath: string): Route {
   const path = rawPath.includes("%") ? decoded(rawPath) : rawPath;
   const entry = BY_PATH.get(path);
   if (entry?.method === method) return entry.route;
-  // Never served by a proxy of this kind: a tunnel, and an echo of what the client's own proxies added (faults.md A37, A38).
+  // Never served by a proxy of this kind: a tunnel, and an echo of what the client's own proxies added (faults A37, A38).
   if (method === "CONNECT" || method === "TRACE") throw new RouterError("method_not_allowed", method);
   if (path.endsWith("/") && BY_PATH.get(path.slice(0, -1))?.method === method) {
     return { kind: "redirect", path: path.slice(0, -1) };

@@ -1,4 +1,4 @@
-/** What a cache-aware policy decided, in the Go router's words (spec/fd-router.md §6.6); the rest of the line is RequestLines'. */
+/** What a cache-aware policy decided, in the Go router's words; the rest of the line is RequestLines'. */
 import type { CacheChoice, InstanceFigure } from "../scheduler/cache-choice.ts";
 
 export function strategyText(choice: CacheChoice): string {

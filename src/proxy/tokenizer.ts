@@ -1,5 +1,5 @@
 /**
- * Asks the tokenizer service for the tokens of a prompt (spec/fd-router.md §6.8). prompt-reader.ts calls it, before anything is chosen
+ * Asks the tokenizer service for the tokens of a prompt. prompt-reader.ts calls it, before anything is chosen
  * or counted, so that a slow service delays the request that needs it and no other one. Calls run side by side.
  */
 import type { UpstreamClient } from "../upstream/client.ts";

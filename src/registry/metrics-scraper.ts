@@ -1,6 +1,6 @@
 /**
  * Gathers what engines say of themselves on `/metrics`, in the background and for all policies that read it: a choice never waits for
- * an engine (spec/fd-router.md §6.5, B6). service.ts says whom to ask, and puts what comes into the snapshots.
+ * an engine (docs/differences.md, B6). service.ts says whom to ask, and puts what comes into the snapshots.
  */
 import type { Instance, InstanceId } from "../fleet/instance.ts";
 import { sumSamples } from "../lib/prometheus-text.ts";

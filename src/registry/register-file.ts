@@ -1,6 +1,6 @@
 /**
  * register.yaml: instances that are always part of the fleet. Read at start and on reload; the same checks as `POST /register`,
- * with YAML's types. Called by service.ts.
+ * with YAML's types. Called by static-fleet.ts.
  */
 import { type Document, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
 import type { Draft } from "./admission.ts";

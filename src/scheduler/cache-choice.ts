@@ -1,4 +1,4 @@
-/** Why a cache-aware policy chose as it did: what the log says of it (worker/cache-choice-line.ts). */
+/** Why a cache-aware policy chose as it did: what the log says of it (proxy/strategy-text.ts). */
 import type { InstanceId } from "../fleet/instance.ts";
 
 export type CacheChoice =

@@ -49,7 +49,7 @@ export class Connection {
     this.#user = user;
   }
 
-  /** Ends the use: what still comes belongs to nobody. A connection in the pool is never paused (bun-limits trap 7). */
+  /** Ends the use: what still comes belongs to nobody. A connection in the pool is never paused. */
   release(): void {
     this.#user = null;
     this.reader.stop();
@@ -92,7 +92,7 @@ export class Connection {
   }
 
   received(bytes: Buffer): void {
-    // Bytes that no request asked for: the connection cannot be trusted (faults.md U14).
+    // Bytes that no request asked for: the connection cannot be trusted (fault U14).
     if (this.#user === null) this.#end("unrequested bytes");
     else this.#user.onBytes(bytes);
   }

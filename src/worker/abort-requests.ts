@@ -1,6 +1,6 @@
 /**
  * `POST /v1/abort_requests`: passed on to every instance, since none knows which of them has the requests. The client does not wait for
- * them, as with FastDeploy's Python router (spec/fd-router.md §12). Called by local-answers.ts.
+ * them, as with FastDeploy's Python router. Called by service.ts for local-answers.ts.
  */
 import type { FleetSnapshot } from "../fleet/snapshot.ts";
 import { originOf } from "../proxy/forward.ts";

@@ -1,4 +1,4 @@
-/** Notes which instances left the fleet, and when they have been gone for so long that their series go too (faults.md O04). */
+/** Notes which instances left the fleet, and when they have been gone for so long that their series go too (fault O04). */
 import type { InstanceId } from "../fleet/instance.ts";
 import type { FleetSnapshot } from "../fleet/snapshot.ts";
 

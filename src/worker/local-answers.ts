@@ -9,7 +9,7 @@ import type { ModelList } from "./models.ts";
 export interface LocalSources {
   readonly snapshot: () => FleetSnapshot;
   readonly draining: () => boolean;
-  readonly models: ModelList;
+  readonly models: Pick<ModelList, "body">;
   /** Passes a call for the end of requests on to all instances. */
   readonly abort: (body: Uint8Array) => void;
   /** Asks the main thread. Rejects with RouterError `control_unavailable`. */
@@ -23,6 +23,7 @@ const JSON_TYPE = "application/json; charset=utf-8";
 /** Rejects with RouterError when there is no answer to give. */
 export async function answerLocally(client: Downstream, route: Route, sources: LocalSources): Promise<void> {
   const { status, contentType, body } = await answer(client, route, sources);
+  if (client.gone) throw new RouterError("client_closed");
   client.head(status, contentType === "" ? [] : [["content-type", contentType]]);
   client.write(Buffer.from(body));
   client.end();

@@ -137,7 +137,7 @@ export class ThreadRecorder implements Recorder {
     return this.#lines.take();
   }
 
-  /** Drops the series of instances that left for good (faults.md O04). */
+  /** Drops the series of instances that left for good (fault O04). */
   forget(instances: ReadonlySet<InstanceId>): void {
     if (instances.size === 0) return;
     for (const labelled of this.#labelled()) labelled.forget(instances);
@@ -160,7 +160,7 @@ export class ThreadRecorder implements Recorder {
     }
     this.#requestBytes += record.requestBytes;
     this.#responseBytes += record.responseBytes;
-    // The Go router counts requests that an instance answered (spec/fd-router.md §9).
+    // The Go router counts requests that an instance answered.
     const answered = record.instance !== null && (record.error === null || record.firstByteAt > 0);
     const { instance, prefill } = record;
     const [decodeId, mixedId] = prefill === null ? ["", instance?.id ?? ""] : [instance?.id ?? "", ""];

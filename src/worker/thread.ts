@@ -19,7 +19,7 @@ parentPort.on("message", (message: ToWorker) => {
   } else service?.receive(message);
 });
 
-// Without these a stray rejection would end the thread, and all its requests with it (bun-limits trap 4).
+// Without these a stray rejection would end the thread, and all its requests with it.
 process.on("unhandledRejection", (error) => link.send({ kind: "crashed", message: textOf(error) }));
 process.on("uncaughtException", (error) => link.send({ kind: "crashed", message: textOf(error) }));
 

@@ -5,7 +5,7 @@ import type { Departures } from "./departures.ts";
 import type { MainLink } from "./main-link.ts";
 import type { ThreadRecorder } from "./recorder.ts";
 
-/** Digests every 50 ms, or 10 where few instances make each other's load matter more (design.md §4). */
+/** Digests every 50 ms, or 10 where few instances make each other's load matter more. */
 const DIGEST_MS = 50;
 const FAST_DIGEST_MS = 10;
 const FULL_DIGEST_MS = 1000;

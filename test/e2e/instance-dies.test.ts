@@ -1,13 +1,11 @@
 /** An instance that dies costs at most the answers it had begun; whatever can be answered by another one is. */
 import { expect, setDefaultTimeout, test } from "bun:test";
+import { openChatStreams } from "../support/chat-streams.ts";
 import { chatJson, expectedAnswer, timeless, type ChatRequest } from "../support/expected-answer.ts";
 import { Fleet } from "../support/fleet.ts";
-import { HttpConnection, postJson } from "../support/http-client.ts";
 import { chunk, STREAM_HEAD, wholeAnswerBytes, type ScriptedInstance } from "../support/scripted-instance.ts";
 
 setDefaultTimeout(30_000);
-
-const CHAT = "/v1/chat/completions";
 
 test("an instance that dies before its first byte: another one answers", async () => {
   await using fleet = await Fleet.start();
@@ -51,17 +49,9 @@ test("an answer that breaks in the middle ends with an error event and no [DONE]
   await using fleet = await Fleet.start();
   const victim = await fleet.engineProcess("--time-scale", "4");
   await fleet.engine({ timeScale: 4 });
-  const requests = Array.from({ length: 24 }, (_, i): ChatRequest => {
-    return { id: `chatcmpl-${i}`, content: `${i}`, tokens: 300, stream: true };
-  });
-  const begun = requests.map(() => Promise.withResolvers<void>());
-  const answers = requests.map(async (request, i) => {
-    using connection = await HttpConnection.connect(fleet.port);
-    return await connection.ask(postJson(CHAT, chatJson(request)), () => begun[i]?.resolve());
-  });
-  await Promise.all(begun.map(({ promise }) => promise));
+  const streams = await openChatStreams(fleet.port, 24);
   victim.program.kill("SIGKILL");
-  const ended = await Promise.all(answers);
+  const ended = await streams.ended;
   const [cut, whole] = [ended.filter(({ complete }) => !complete), ended.filter(({ complete }) => complete)];
   expect(cut.length).toBeGreaterThan(0);
   expect(whole.length).toBeGreaterThan(0);
@@ -72,7 +62,7 @@ test("an answer that breaks in the middle ends with an error event and no [DONE]
     expect(JSON.parse(lastEvent.replace(/^data: /, ""))).toMatchObject({ error: { code: "upstream_failed" } });
   }
   for (const [i, answer] of ended.entries()) {
-    const request = requests[i];
+    const request = streams.requests[i];
     if (answer.complete && request !== undefined) expect(timeless(answer.text)).toBe(expectedAnswer(request));
   }
   await fleet.usable(1);

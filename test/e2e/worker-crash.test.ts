@@ -1,8 +1,8 @@
 /** A worker thread that crashes costs its own requests only, and is back within a second. */
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { chatJson, expectedAnswer, timeless, type ChatRequest } from "../support/expected-answer.ts";
+import { openChatStreams } from "../support/chat-streams.ts";
+import { chatJson, expectedAnswer, timeless } from "../support/expected-answer.ts";
 import { Fleet } from "../support/fleet.ts";
-import { HttpConnection, postJson } from "../support/http-client.ts";
 import { until } from "../support/until.ts";
 
 setDefaultTimeout(30_000);
@@ -19,15 +19,7 @@ async function isBack(fleet: Fleet, restarts: number): Promise<boolean> {
 test("the streams of the other thread go on to their last byte, and the crashed one is back within a second", async () => {
   await using fleet = await Fleet.start();
   const engine = await fleet.engine({ timeScale: 4 });
-  const requests = Array.from({ length: STREAMS }, (_, i): ChatRequest => {
-    return { id: `chatcmpl-${i}`, content: `${i}`, tokens: 300, stream: true };
-  });
-  const begun = requests.map(() => Promise.withResolvers<void>());
-  const answers = requests.map(async (request, i) => {
-    using connection = await HttpConnection.connect(fleet.port);
-    return await connection.ask(postJson(CHAT, chatJson(request)), () => begun[i]?.resolve());
-  });
-  await Promise.all(begun.map(({ promise }) => promise));
+  const streams = await openChatStreams(fleet.port, STREAMS);
   const crashedAt = performance.now();
   fleet.router.kill("SIGUSR2");
   await until(
@@ -37,12 +29,12 @@ test("the streams of the other thread go on to their last byte, and the crashed 
     () => fleet.log,
   );
   expect(performance.now() - crashedAt).toBeLessThan(1000);
-  const ended = await Promise.all(answers);
+  const ended = await streams.ended;
   const whole = ended.filter(({ complete }) => complete).length;
   expect(whole).toBeGreaterThan(0);
   expect(whole).toBeLessThan(STREAMS);
   for (const [i, answer] of ended.entries()) {
-    const request = requests[i];
+    const request = streams.requests[i];
     if (answer.complete && request !== undefined) expect(timeless(answer.text)).toBe(expectedAnswer(request));
     // What a lost stream had shown until then was right.
     else if (request !== undefined) expect(expectedAnswer(request)).toStartWith(timeless(answer.text));

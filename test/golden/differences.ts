@@ -1,6 +1,7 @@
 /** Every way in which this router is meant to differ from the recorded one. docs/differences.md tells users the same, under the same names. */
 import type { Difference } from "./compare.ts";
 import type { GoldenCase } from "./corpus.ts";
+import { isOwnForm } from "./own-forms.ts";
 import { LOG_RULES } from "./log-differences.ts";
 import { POLICY_RULES } from "./policy-differences.ts";
 import { PROCESS_RULES } from "./process-differences.ts";
@@ -23,6 +24,7 @@ export interface Rule {
 export const RULES: readonly Rule[] = [...ROUTE_RULES, ...RELAY_RULES, ...LOG_RULES, ...POLICY_RULES, ...PROCESS_RULES];
 
 export function explain(golden: GoldenCase, difference: Difference, all: readonly Difference[]): Rule | null {
+  if (!isOwnForm(difference, all)) return null;
   return RULES.find((rule) => applies(rule, golden, difference, all)) ?? null;
 }
 

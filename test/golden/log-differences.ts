@@ -3,6 +3,8 @@ import type { Difference } from "./compare.ts";
 import type { Rule } from "./differences.ts";
 
 const ACCESS = /\[[A-Za-z]+\] .* HTTP\/\d\.\d \d{3} \{latency\}/;
+/** Of an access line or a status line. */
+const statusOf = (line: unknown): string | undefined => /HTTP\/1\.1 (\d{3})/.exec(String(line))?.[1];
 const lineOf = ({ want, got }: Difference): string => String(want ?? got);
 
 export const LOG_RULES: readonly Rule[] = [
@@ -10,7 +12,13 @@ export const LOG_RULES: readonly Rule[] = [
     name: "The access line has the status that was sent",
     place: /^log (?:missing|surplus)$/,
     check: (difference, _, all) =>
-      ACCESS.test(lineOf(difference)) && all.some(({ place }) => /(?:^|step \d+ )(?:status|framing)$/.test(place)),
+      ACCESS.test(lineOf(difference)) &&
+      all.some(({ place, got }) => {
+        if (!/(?:^|step \d+ )(?:status|framing)$/.test(place)) return false;
+        // Of a line of ours: the status that the client got, or 499.
+        const logged = statusOf(difference.got);
+        return logged === undefined || logged === "499" || !place.endsWith("status") || logged === statusOf(got);
+      }),
   },
   {
     name: "Errors are logged as errors",
@@ -90,6 +98,7 @@ export const LOG_RULES: readonly Rule[] = [
     name: "Splitwise: a choice is logged though no pair is there",
     group: /^splitwise\/no-instance/,
     place: /^log surplus$/,
+    check: ({ got }) => /before SelectWorker (?:prefill|decode, after prefill)\. ts_ms=\{ts_ms\}$/.test(String(got)),
   },
   {
     name: "Prefill releases are told by what was asked",
@@ -118,11 +127,15 @@ export const LOG_RULES: readonly Rule[] = [
     name: "Tags are cleaned",
     fault: /tag values are used as a format|request_id is inserted unescaped/,
     place: /^log (?:missing|surplus)$/,
+    // With its tag, without a bracket or line break of the client's.
+    check: (difference) =>
+      difference.got === undefined || / \[(?:session_id|req_id|request_id):[^\]\n]+\] /.test(lineOf(difference)),
   },
   {
     name: "Standard trace headers are read",
     id: /^(?:mixed-0351|splitwise-0048)$/,
     place: /^log (?:missing|surplus)$/,
+    check: (difference) => difference.got === undefined || lineOf(difference).includes("[trace_id:"),
   },
   {
     name: "Failures are told in our own words after Go's beginning",

@@ -45,7 +45,8 @@ describe("fd-router agent", () => {
   });
 
   test.each<[readonly string[], string]>([
-    [[], "the following arguments are required: --servers"],
+    [[], "the following arguments are required: --servers, --router"],
+    [["--servers", "a:1", "--ruoter", "r:1"], 'unrecognized arguments: --ruoter r:1; did you mean "--router"?'],
     [["--servers", "a:1"], "the following arguments are required: --router"],
     [["--servers", "a:1,b", "--router", "r:1"], '--servers a:1,b: "b" is not HOST:PORT'],
     [

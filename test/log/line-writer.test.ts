@@ -1,4 +1,4 @@
-/** The writer against a pipe that nobody reads (faults.md O06). */
+/** The writer against a pipe that nobody reads (fault O06). */
 import { afterEach, describe, expect, test } from "bun:test";
 import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

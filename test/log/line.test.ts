@@ -54,7 +54,7 @@ describe("accessLine", () => {
     tags: "",
     fields: () => ({ attempts: 1 }),
   };
-  /** As the published scripts have it (spec/fd-router.md §8.7). */
+  /** As the published scripts have it. */
   const SCRIPT =
     /\[(POST|GET|PUT|DELETE|PATCH|HEAD|OPTIONS)\]\s+(\/\S*)\s+HTTP\/\d\.\d\s+(\d{3})\s+(\S+)\s+(\d+\.\d+\.\d+\.\d+)/;
 

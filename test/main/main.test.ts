@@ -60,6 +60,13 @@ describe("commands", () => {
     expect(byHelp.stdout).toStartWith("Usage: fd-router check");
   });
 
+  test.each(Object.keys(COMMANDS))("%s has help", async (name) => {
+    const { code, stdout, stderr } = await fromSource("help", name);
+    // Go's help goes to stderr, and so does that of `serve`.
+    expect(`${stdout}${stderr}`).toContain("Usage");
+    expect(code).toBe(0);
+  });
+
   test("flags without a command serve", async () => {
     expect(await fromSource("--prot", "1")).toMatchObject({
       code: 2,

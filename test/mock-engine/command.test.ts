@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from "bun:test";
 import { selfCommand } from "../../src/lib/self-command.ts";
+import { parseCommandLine } from "../../src/mock-engine/options.ts";
 import { chatBody, post } from "./support.ts";
 
 const children: Bun.Subprocess[] = [];
@@ -39,14 +40,27 @@ test("the port stays closed while the model loads, and a broken model exits 0 wi
   expect(await child.exited).toBe(0);
 });
 
-test("a port that is taken, or a wrong flag, exits 1 and says why", async () => {
+test("a port that is taken exits 1, a wrong flag 2, and both say why", async () => {
   const taken = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => {} } });
   const busy = start("--port", String(taken.port));
   const wrong = start("--preset", "huge");
-  expect(await Promise.all([busy.exited, wrong.exited])).toEqual([1, 1]);
+  expect(await Promise.all([busy.exited, wrong.exited])).toEqual([1, 2]);
   expect(await new Response(busy.stderr).text()).toContain(`The parameter \`port\`:${taken.port} is already in use.`);
   expect(await new Response(wrong.stderr).text()).toContain("--preset wants one of");
   taken.stop(true);
+});
+
+test.each([
+  [["--port", "70000"], "flag --port wants a port from 0 to 65535, not 70000"],
+  [["--registration", "router"], 'flag --registration wants HOST:PORT, not "router"'],
+  [["--registration", "router:0"], 'flag --registration wants HOST:PORT, not "router:0"'],
+  [["--fault", "explode"], 'fault {"kind":"explode"} is not understood: kind: wanted one of fail'],
+])("%j is refused before anything starts", (flags, message) => {
+  expect(() => parseCommandLine(flags, {})).toThrow(message);
+});
+
+test("a mistyped flag is ignored as an unknown one of the real server, and the right one named", () => {
+  expect(parseCommandLine(["--prot", "1"], {})).toMatchObject({ ignored: ['--prot; did you mean "--port"?'] });
 });
 
 test("the exit fault ends the process with its code", async () => {

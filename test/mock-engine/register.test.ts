@@ -109,7 +109,7 @@ describe("command line", () => {
 
   test("what it ignores comes with what was probably meant", () => {
     const parsed = parseCommandLine(["--time-scal", "5"], {});
-    expect(parsed).toMatchObject({ ignored: ['--time-scal; did you mean "time-scale"?'] });
+    expect(parsed).toMatchObject({ ignored: ['--time-scal; did you mean "--time-scale"?'] });
   });
 
   test("a preset sets slots and blocks, flags win over it", () => {

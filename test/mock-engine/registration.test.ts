@@ -55,7 +55,7 @@ test("over msgpack it registers and pushes its load, deep queue included", async
   });
   await registry.start();
   closers.push(() => registry.stop());
-  const registration = `127.0.0.1:${registry.registrationAddress?.port ?? 0}`;
+  const registration = { host: "127.0.0.1", port: registry.registrationAddress?.port ?? 0 };
   const engine = await startRegistered({ registration, weight: 3, maxNumSeqs: 1, timeScale: 1 });
   await until(() => registry.snapshot().members.length === 1);
   expect(registry.snapshot().members[0]?.instance).toMatchObject({ port: engine.port, weight: 3, model: "mock-model" });

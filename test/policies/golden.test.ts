@@ -11,7 +11,7 @@ test.skipIf(folder === null)(
     const cases = folder === null ? [] : readCorpus(folder).filter(({ file }) => file === "policies");
     const verdicts = await replay(cases);
     expect(verdicts.length).toBeGreaterThan(40);
-    // Figures of engines come at their own time here (§10 B6): what differs on a busy machine is played once more, alone.
+    // Figures of engines come at their own time here (B6): what differs on a busy machine is played once more, alone.
     const doubtful = verdicts.filter(({ unexplained }) => unexplained.length > 0).map(({ golden }) => golden);
     const problems = (await replay(doubtful)).flatMap(({ golden, unexplained }) =>
       unexplained.map((each) => ({ id: golden.id, ...each })),

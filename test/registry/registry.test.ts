@@ -11,6 +11,7 @@ import {
   type RegistryState,
   snapshotOf,
 } from "../../src/registry/state.ts";
+import { instanceAt } from "../support/instance.ts";
 
 const RULES: RegistryRules = {
   maxInstances: 3,
@@ -23,26 +24,8 @@ const A = instanceId("http", "10.0.0.1", 8000);
 const B = instanceId("http", "10.0.0.2", 8000);
 
 function instance(id: InstanceId, more: Partial<Instance> = {}): Instance {
-  const { hostname: host, port } = new URL(id);
-  return {
-    id,
-    role: "mixed",
-    scheme: "http",
-    host,
-    port: Number(port),
-    metricsPort: Number(port),
-    model: null,
-    weight: 1,
-    maxInFlight: null,
-    connectorPort: null,
-    engineWorkerQueuePort: null,
-    transferProtocol: null,
-    rdmaPorts: null,
-    deviceIds: null,
-    tpSize: 0,
-    version: null,
-    ...more,
-  };
+  const { hostname, port } = new URL(id);
+  return instanceAt(hostname, Number(port), more);
 }
 
 /** Drives one state through commands, keeping the effects of the last. */

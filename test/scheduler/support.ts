@@ -1,5 +1,5 @@
 /** Builders of small fleets, requests and schedulers for the tests of the scheduler. */
-import type { Instance, InstanceId } from "../../src/fleet/instance.ts";
+import { instanceId, type Instance, type InstanceId } from "../../src/fleet/instance.ts";
 import type { FleetMember, FleetSnapshot } from "../../src/fleet/snapshot.ts";
 import { createRandom } from "../../src/lib/random.ts";
 import type { Assignment, SchedulingRequest } from "../../src/scheduler/assignment.ts";
@@ -7,42 +7,22 @@ import type { SchedulerOptions } from "../../src/scheduler/options.ts";
 import { schedulerOptions } from "../../src/scheduler/options.ts";
 import type { PolicyName } from "../../src/scheduler/policies/index.ts";
 import { Scheduler } from "../../src/scheduler/scheduler.ts";
+import { instanceAt } from "../support/instance.ts";
 
 export const NONE: ReadonlySet<InstanceId> = new Set();
 export const COMPLETED = { kind: "completed", usage: null } as const;
 export const FAILED = { kind: "failed", reason: "no answer" } as const;
 
+const HOST = "10.0.0.1";
 /** Instance ids sort like their numbers up to 9999. */
-export function idOf(number: number): InstanceId {
-  const url = `http://10.0.0.1:${10_000 + number}`;
-  if (!isCanonical(url)) throw new Error(`no instance id ${url}, wanted a base URL`);
-  return url;
-}
+const PORT_BASE = 10_000;
 
-function isCanonical(url: string): url is InstanceId {
-  return /^http:\/\/[\d.]+:\d+$/.test(url);
+export function idOf(number: number): InstanceId {
+  return instanceId("http", HOST, PORT_BASE + number);
 }
 
 export function instance(number: number, over: Partial<Instance> = {}): Instance {
-  return {
-    id: idOf(number),
-    role: "mixed",
-    scheme: "http",
-    host: "10.0.0.1",
-    port: 10_000 + number,
-    metricsPort: 10_000 + number,
-    model: null,
-    weight: 1,
-    maxInFlight: null,
-    connectorPort: null,
-    engineWorkerQueuePort: null,
-    transferProtocol: null,
-    rdmaPorts: null,
-    deviceIds: null,
-    tpSize: 0,
-    version: null,
-    ...over,
-  };
+  return instanceAt(HOST, PORT_BASE + number, over);
 }
 
 type MemberOver = Partial<Omit<FleetMember, "instance">> & { readonly instance?: Partial<Instance> };

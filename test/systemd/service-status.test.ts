@@ -1,28 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import { instanceId } from "../../src/fleet/instance.ts";
 import type { FleetSnapshot, SchedulableState } from "../../src/fleet/snapshot.ts";
 import { ServiceStatus } from "../../src/systemd/service-status.ts";
+import { instanceAt } from "../support/instance.ts";
 
 function fleet(...states: readonly SchedulableState[]): FleetSnapshot {
   const members = states.map((state, i) => ({
-    instance: {
-      id: instanceId("http", "10.0.0.1", 8000 + i),
-      role: "mixed" as const,
-      scheme: "http" as const,
-      host: "10.0.0.1",
-      port: 8000 + i,
-      metricsPort: 8000 + i,
-      model: null,
-      weight: 1,
-      maxInFlight: null,
-      connectorPort: null,
-      engineWorkerQueuePort: null,
-      transferProtocol: null,
-      rdmaPorts: null,
-      deviceIds: null,
-      tpSize: 0,
-      version: null,
-    },
+    instance: instanceAt("10.0.0.1", 8000 + i),
     state,
     epoch: 1,
     readyAgeMs: 0,

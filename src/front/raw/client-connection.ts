@@ -15,7 +15,7 @@ import { readRequestHead, type RequestHead } from "./request-head.ts";
 
 const HEAD_END = Buffer.from("\r\n\r\n");
 const MAX_HEAD_BYTES = 32 * 1024;
-/** From its first byte to its last (faults.md L01). */
+/** From its first byte to its last (fault L01). */
 const HEAD_MS = 10_000;
 /** Bytes of later requests that are kept while one is answered, and of a body that nobody wants yet. */
 const MAX_HELD_BYTES = 64 * 1024;

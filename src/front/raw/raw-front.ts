@@ -19,7 +19,7 @@ export class RawFront implements Front {
   constructor(options: FrontOptions) {
     const { hostname, port, reusePort, now } = options;
     this.#options = options;
-    // `reusePort` works (bun-limits §7), though the types do not have it.
+    // The types do not have `reusePort`, which works.
     const address = { hostname: hostname === "" || hostname === "0.0.0.0" ? "::" : hostname, port, reusePort };
     this.#listener = Bun.listen<ClientConnection>({ ...address, socket: this.#handlers() });
     this.#sweeper = setInterval(() => {

@@ -15,7 +15,7 @@ const DEADLINES = new Deadlines();
 /** Throws RouterError `body_too_large`, `body_timeout`, `client_closed`, `invalid_body`. */
 export async function readRequestBody(request: Request, maxBytes: number, speed = LEAST_SPEED): Promise<Buffer> {
   const declared = request.headers.get("content-length");
-  // Equal repeated lengths come joined by a comma (faults.md §3 B2).
+  // Equal repeated lengths come joined by a comma.
   const length = declared === null ? null : Number.parseInt(declared, 10);
   if (length !== null && length > maxBytes) throw tooLarge(`${length} bytes declared`, maxBytes);
   if (length === 0 || (length === null && request.body === null)) return EMPTY;

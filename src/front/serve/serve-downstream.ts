@@ -1,6 +1,6 @@
 /**
  * The proxy's Downstream contract on Bun.serve. An answer that is complete before its first `flush` becomes one plain response; any other
- * becomes a direct stream, whose `write` returns a promise when the client does not keep up (bun-limits trap 5).
+ * becomes a direct stream, whose `write` returns a promise when the client does not keep up.
  */
 import type { Server } from "bun";
 import { RouterError } from "../../errors.ts";
@@ -34,7 +34,7 @@ export class ServeDownstream implements FrontClient {
 
   constructor(request: Request, server: Server<undefined>, respond: (response: Response) => void) {
     const { url } = request;
-    // With a Host that is no authority Bun leaves the url relative; `new URL` would throw (faults.md B1).
+    // With a Host that is no authority Bun leaves the url relative; `new URL` would throw.
     const pathAt = url.startsWith("/") || request.method === "CONNECT" ? 0 : url.indexOf("/", url.indexOf("://") + 3);
     const queryAt = url.indexOf("?", pathAt);
     this.method = request.method;
@@ -76,7 +76,7 @@ export class ServeDownstream implements FrontClient {
   }
 
   readBody(maxBytes: number): Promise<Buffer> {
-    // Bun's clock is for idle connections: it would cut slow uploads, silent streams and engines that queue (bun-limits trap 8).
+    // Bun's clock is for idle connections: it would cut slow uploads, silent streams and engines that queue.
     this.#server.timeout(this.#request, 0);
     return readRequestBody(this.#request, maxBytes);
   }

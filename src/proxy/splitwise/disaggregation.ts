@@ -1,4 +1,4 @@
-/** `disaggregate_info`: how the two engines of a pair find each other (spec/fd-router.md §7.2, fastdeploy-engine.md §5.2). */
+/** `disaggregate_info`: how the two engines of a pair find each other. */
 import type { Instance } from "../../fleet/instance.ts";
 
 /** As JSON text, keys in the Go router's order. */

@@ -1,4 +1,4 @@
-/** The id under which the two engines of a pair meet: the client's own, or a fresh one (spec/fd-router.md §7.3). */
+/** The id under which the two engines of a pair meet: the client's own, or a fresh one. */
 import { RouterError } from "../../errors.ts";
 import type { RequestIdField } from "../body-fields.ts";
 

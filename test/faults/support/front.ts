@@ -2,7 +2,7 @@
 import type { MessagePort } from "node:worker_threads";
 import { EMPTY_SNAPSHOT } from "../../../src/fleet/snapshot.ts";
 import type { ControlReply, ControlRequest } from "../../../src/fleet/control.ts";
-import { instanceId, type Instance } from "../../../src/fleet/instance.ts";
+import type { Instance } from "../../../src/fleet/instance.ts";
 import { FRONTS, type FrontName } from "../../../src/front/front.ts";
 import { logOptions } from "../../../src/log/options.ts";
 import { proxyOptions, type ProxyOptions } from "../../../src/proxy/options.ts";
@@ -10,6 +10,7 @@ import { schedulerOptions } from "../../../src/scheduler/options.ts";
 import { MainLink } from "../../../src/worker/main-link.ts";
 import type { FromWorker } from "../../../src/worker/messages.ts";
 import { WorkerService } from "../../../src/worker/service.ts";
+import { instanceAt } from "../../support/instance.ts";
 
 export interface FrontOptions {
   readonly proxy?: Partial<ProxyOptions>;
@@ -117,22 +118,5 @@ function testFront(): FrontName {
 }
 
 export function instanceOn(port: number, model: string | null = null): Instance {
-  return {
-    id: instanceId("http", "127.0.0.1", port),
-    role: "mixed",
-    scheme: "http",
-    host: "127.0.0.1",
-    port,
-    metricsPort: port,
-    model,
-    weight: 1,
-    maxInFlight: null,
-    connectorPort: null,
-    engineWorkerQueuePort: null,
-    transferProtocol: null,
-    rdmaPorts: null,
-    deviceIds: null,
-    tpSize: 0,
-    version: null,
-  };
+  return instanceAt("127.0.0.1", port, { model });
 }

@@ -66,7 +66,7 @@ export class FakeClient implements Downstream {
   }
 
   head(status: number, headers: HeaderList): void {
-    if (this.started) throw new Error("a head after the begin of the answer");
+    if (this.started || this.gone) throw new Error("a head after the begin of the answer, or for a client that left");
     this.#status = status;
     this.sentHeaders = headers;
     this.#waiting = "";

@@ -1,5 +1,5 @@
 /** The proxy's surroundings without sockets: exchanges that the test plays, assignments that count, a recorder that remembers. */
-import { instanceId, type Instance, type InstanceId } from "../../../src/fleet/instance.ts";
+import type { Instance, InstanceId } from "../../../src/fleet/instance.ts";
 import type { ProxyContext } from "../../../src/proxy/context.ts";
 import { PromptReader } from "../../../src/proxy/prompt-reader.ts";
 import type { Recorder, RequestRecord } from "../../../src/proxy/record.ts";
@@ -9,6 +9,7 @@ import type { UpstreamClient } from "../../../src/upstream/client.ts";
 import type { AnswerListener, Exchange, UpstreamRequest } from "../../../src/upstream/exchange.ts";
 import type { UpstreamFailure } from "../../../src/upstream/failure.ts";
 import { readResponseHead } from "../../../src/upstream/response-head.ts";
+import { instanceAt } from "../../support/instance.ts";
 
 export class FakeExchange {
   readonly request: UpstreamRequest;
@@ -146,7 +147,7 @@ export class FakeParts {
       },
       isListening: async () => this.alive,
     };
-    const all = Array.from({ length: instances }, (_, i) => fakeInstance(8000 + i));
+    const all = Array.from({ length: instances }, (_, i) => instanceAt("10.0.0.1", 8000 + i));
     this.context = {
       dispatcher: {
         promptUse: () => "nothing",
@@ -181,27 +182,6 @@ export class FakeParts {
     this.assignments.push(assignment);
     return { ok: true, assignment };
   }
-}
-
-function fakeInstance(port: number): Instance {
-  return {
-    id: instanceId("http", "10.0.0.1", port),
-    role: "mixed",
-    scheme: "http",
-    host: "10.0.0.1",
-    port,
-    metricsPort: port,
-    model: null,
-    weight: 1,
-    maxInFlight: null,
-    connectorPort: null,
-    engineWorkerQueuePort: null,
-    transferProtocol: null,
-    rdmaPorts: null,
-    deviceIds: null,
-    tpSize: 0,
-    version: null,
-  };
 }
 
 /** Lets promises settle. */
