@@ -33,10 +33,10 @@ export async function attempt(
   record.responseBytes = 0;
   try {
     record.forwardedAt = proxy.now();
-    const forwarded = await forward(proxy.upstream, client, { instance, path: record.endpoint, body });
-    if (forwarded.kind === "answered") record.status = forwarded.answer.head.status;
-    const result =
-      forwarded.kind === "answered" ? await relay(forwarded.answer, client, { assignment, record, proxy }) : forwarded;
+    const result = await relay(client, { assignment, record, proxy }, (listener) => {
+      const forwarding = { instance, path: record.endpoint, body };
+      listener.exchange = forward(proxy.upstream, client, forwarding, listener);
+    });
     switch (result.kind) {
       case "complete":
         outcome = judge(record.status, result.tail);

@@ -13,8 +13,8 @@ export interface Downstream {
   readonly peer: string;
   header(lowerName: string): string | null;
   headers(): Iterable<[name: string, value: string]>;
-  /** The whole body. Throws RouterError `body_too_large`, `body_timeout`, `client_closed`, `invalid_body`. */
-  readBody(maxBytes: number): Promise<Buffer>;
+  /** The whole body; at once where it has come already. Throws RouterError `body_too_large`, `body_timeout`, `client_closed`, `invalid_body`. */
+  readBody(maxBytes: number): Buffer | Promise<Buffer>;
 
   /** The head of the answer; sent with the first `flush` or `end`. */
   head(status: number, headers: HeaderList): void;

@@ -42,7 +42,8 @@ export async function handle(client: Downstream, proxy: ProxyContext): Promise<v
 
 async function infer(client: Downstream, proxy: ProxyContext, record: RequestRecord): Promise<void> {
   beginLines(client, proxy, record);
-  const body = await client.readBody(proxy.limits.maxBodyBytes);
+  const read = client.readBody(proxy.limits.maxBodyBytes);
+  const body = read instanceof Promise ? await read : read;
   const { tags, hasPrompt, scheduling: described } = describe(body);
   nameRequest(record, tags, null);
   record.bodyAt = proxy.now();

@@ -4,12 +4,12 @@
  * instance that breaks meanwhile has not spoilt anything.
  */
 import type { Assignment } from "../scheduler/assignment.ts";
+import type { AnswerListener, Exchange } from "../upstream/exchange.ts";
 import type { UpstreamFailure } from "../upstream/failure.ts";
 import type { ProxyContext } from "./context.ts";
-import type { HeaderList } from "../upstream/response-head.ts";
+import type { HeaderList, ResponseHead } from "../upstream/response-head.ts";
 import type { Downstream } from "./downstream.ts";
 import { findStreamFault } from "./outcome.ts";
-import type { Answer, AnswerBodyListener } from "./pending-answer.ts";
 import type { RequestRecord } from "./record.ts";
 import { errorEvent } from "./respond.ts";
 
@@ -27,17 +27,21 @@ export interface Relayed {
 
 const HOLD_BYTES = 64 * 1024;
 
-export function relay(answer: Answer, client: Downstream, relayed: Relayed): Promise<RelayResult> {
+/**
+ * `begin` starts the exchange, or takes over one whose head has come, and gives it to the listener. The listener hears everything in the
+ * turn in which it arrives: between head and body nothing has to be kept.
+ */
+export function relay(
+  client: Downstream,
+  relayed: Relayed,
+  begin: (listener: RelayListener) => void,
+): Promise<RelayResult> {
+  if (client.gone) return Promise.resolve({ kind: "client-gone" });
   return new Promise((resolve, reject) => {
-    if (client.gone) {
-      answer.exchange.abort();
-      resolve({ kind: "client-gone" });
-      return;
-    }
-    const listener = new RelayListener(answer, client, relayed, { resolve, reject });
+    const listener = new RelayListener(client, relayed, { resolve, reject });
     client.onGone = () => listener.giveUp();
     client.onDrain = () => listener.drained();
-    answer.listen(listener);
+    begin(listener);
   });
 }
 
@@ -46,29 +50,33 @@ interface RelayPromise {
   reject(error: unknown): void;
 }
 
-class RelayListener implements AnswerBodyListener {
-  readonly #answer: Answer;
+export class RelayListener implements AnswerListener {
+  /** Set by who begins. */
+  exchange: Exchange | null = null;
   readonly #client: Downstream;
   readonly #relayed: Relayed;
   readonly #promise: RelayPromise;
-  readonly #stream: boolean;
-  readonly #hold: boolean;
+  #stream = false;
+  #hold = false;
   #previous: Buffer = EMPTY;
   #last: Buffer = EMPTY;
   #partAt = 0;
   #stuck: Timer | null = null;
 
-  constructor(answer: Answer, client: Downstream, relayed: Relayed, promise: RelayPromise) {
-    this.#answer = answer;
+  constructor(client: Downstream, relayed: Relayed, promise: RelayPromise) {
     this.#client = client;
     this.#relayed = relayed;
     this.#promise = promise;
-    const { head } = answer;
-    this.#stream = head.mediaType === "text/event-stream";
-    this.#hold = !this.#stream && head.framing.kind === "length" && head.framing.bytes <= HOLD_BYTES;
-    const isEmpty = head.framing.kind === "length" && head.framing.bytes === 0;
-    const type = head.mediaType === "" && !isEmpty ? UNNAMED_TYPE : [];
-    client.head(head.status, headersFor(head.headers, type, relayed.record.routerHeaders));
+  }
+
+  onHead({ status, headers, framing, mediaType }: ResponseHead): void {
+    const { record } = this.#relayed;
+    record.status = status;
+    this.#stream = mediaType === "text/event-stream";
+    this.#hold = !this.#stream && framing.kind === "length" && framing.bytes <= HOLD_BYTES;
+    const isEmpty = framing.kind === "length" && framing.bytes === 0;
+    const type = mediaType === "" && !isEmpty ? UNNAMED_TYPE : [];
+    this.#client.head(status, headersFor(headers, type, record.routerHeaders));
   }
 
   onData(chunk: Buffer): void {
@@ -116,12 +124,12 @@ class RelayListener implements AnswerBodyListener {
   drained(): void {
     if (this.#stuck !== null) clearTimeout(this.#stuck);
     this.#stuck = null;
-    this.#answer.exchange.resume();
+    this.exchange?.resume();
   }
 
   /** The client left, or takes nothing any more. */
   giveUp(): void {
-    this.#answer.exchange.abort();
+    this.exchange?.abort();
     this.#settle({ kind: "client-gone" });
   }
 
@@ -140,7 +148,7 @@ class RelayListener implements AnswerBodyListener {
 
   /** The client takes nothing: stop reading from the instance, for a while. */
   #stall(): void {
-    this.#answer.exchange.pause();
+    this.exchange?.pause();
     const { writeTimeoutMs } = this.#relayed.proxy.limits;
     if (writeTimeoutMs === 0) return;
     this.#stuck ??= setTimeout(() => {

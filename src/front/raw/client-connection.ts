@@ -11,7 +11,7 @@ import { respondError } from "../../proxy/respond.ts";
 import { IDLE_CONNECTION_SECS, type FrontOptions } from "../front.ts";
 import { IncomingBody } from "./incoming-body.ts";
 import { type AnswerConnection, RawDownstream } from "./raw-downstream.ts";
-import { readRequestHead, type RequestHead } from "./request-head.ts";
+import { RequestHeadReader, type RequestHead } from "./request-head.ts";
 
 const HEAD_END = Buffer.from("\r\n\r\n");
 const MAX_HEAD_BYTES = 32 * 1024;
@@ -28,6 +28,7 @@ type State = "waiting" | "head" | "request" | "closing" | "closed";
 export class ClientConnection implements AnswerConnection {
   readonly #socket: Socket<ClientConnection>;
   readonly #options: FrontOptions;
+  readonly #heads = new RequestHeadReader();
   readonly peer: string;
   #state: State = "waiting";
   #held: Buffer | null = null;
@@ -187,7 +188,7 @@ export class ClientConnection implements AnswerConnection {
     const start = bytes[0] === 13 && bytes[1] === 10 ? 2 : 0;
     let head: RequestHead;
     try {
-      head = readRequestHead(bytes.toString("latin1", start, end));
+      head = this.#heads.read(bytes.toString("latin1", start, end));
     } catch (error) {
       if (!(error instanceof RouterError)) throw error;
       this.#refuse(error);

@@ -44,12 +44,12 @@ export class IncomingBody {
     return rest;
   }
 
-  /** The whole body. Rejects with RouterError `body_too_large`, `body_timeout`, `client_closed`, `invalid_body`. */
-  read(maxBytes: number): Promise<Buffer> {
+  /** The whole body; at once when it has come. Rejects with RouterError `body_too_large`, `body_timeout`, `client_closed`, `invalid_body`. */
+  read(maxBytes: number): Buffer | Promise<Buffer> {
     if (this.#declared !== null && this.#declared > maxBytes) {
       return Promise.reject(tooLarge(`${this.#declared} bytes declared`, maxBytes));
     }
-    if (this.complete && this.#failure === null) return Promise.resolve(this.#whole());
+    if (this.complete && this.#failure === null && this.#bytes <= maxBytes) return this.#whole();
     return new Promise((resolve, reject) => {
       this.#asked = { maxBytes, resolve, reject };
       this.#settle();

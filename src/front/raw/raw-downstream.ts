@@ -93,7 +93,7 @@ export class RawDownstream implements FrontClient {
     return this.#head.headers;
   }
 
-  readBody(maxBytes: number): Promise<Buffer> {
+  readBody(maxBytes: number): Buffer | Promise<Buffer> {
     const body = this.#body.read(maxBytes);
     if (!this.#body.complete) {
       if (this.#head.waitsForContinue && !this.#gone) this.#connection.sendContinue();

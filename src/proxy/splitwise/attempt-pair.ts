@@ -10,7 +10,8 @@ import type { Downstream } from "../downstream.ts";
 import { judge } from "../outcome.ts";
 import type { RequestRecord } from "../record.ts";
 import { countsOf, goFailureText, logRelease } from "../request-log.ts";
-import { relay, type RelayResult } from "../relay.ts";
+import { relay, type Relayed, type RelayResult } from "../relay.ts";
+import type { Answer } from "./pending-answer.ts";
 import { type Leg, PairExchange, type PrefillWatch } from "./pair-exchange.ts";
 
 export interface PairAttempt {
@@ -46,9 +47,10 @@ export async function attemptPair(
     const sent = await exchange.send(proxy.upstream, client, { ...instances, path: record.endpoint, body });
     const leg = sent.kind === "client-gone" ? "decode" : sent.leg;
     record.instance = instances[leg];
-    if (sent.kind === "answered") record.status = sent.answer.head.status;
     const result =
-      sent.kind === "answered" ? await relay(sent.answer, client, { assignment: tried[leg], record, proxy }) : sent;
+      sent.kind === "answered"
+        ? await relayAnswer(sent.answer, client, { assignment: tried[leg], record, proxy })
+        : sent;
     const outcome = outcomeOf(result, record.status);
     logResult(record, result, { client, leg, url: instances[leg].id });
     if (leg === "decode") decodeOutcome = outcome;
@@ -66,6 +68,15 @@ export async function attemptPair(
     tried.decode.settle(decodeOutcome, proxy.now());
     record.lines?.released(countsOf(tried.decode), false);
   }
+}
+
+function relayAnswer(answer: Answer, client: Downstream, relayed: Relayed): Promise<RelayResult> {
+  if (client.gone) answer.exchange.abort();
+  return relay(client, relayed, (listener) => {
+    listener.exchange = answer.exchange;
+    listener.onHead(answer.head);
+    answer.listen(listener);
+  });
 }
 
 function outcomeOf(result: RelayResult, status: number): Outcome {

@@ -21,7 +21,8 @@ import { spliceFields } from "./splice.ts";
 
 export async function inferByPair(client: Downstream, proxy: ProxyContext, record: RequestRecord): Promise<void> {
   beginLines(client, proxy, record);
-  const body = await client.readBody(proxy.limits.maxBodyBytes);
+  const read = client.readBody(proxy.limits.maxBodyBytes);
+  const body = read instanceof Promise ? await read : read;
   const { requestId, tags, hasPrompt, scheduling: described } = describe(body);
   record.bodyAt = proxy.now();
   record.hasPrompt = hasPrompt;

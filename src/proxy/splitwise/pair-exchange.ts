@@ -11,7 +11,7 @@ import type { ResponseHead } from "../../upstream/response-head.ts";
 import type { Downstream } from "../downstream.ts";
 import { originOf } from "../forward.ts";
 import { requestHead } from "../headers.ts";
-import { PendingAnswer, type Answer } from "../pending-answer.ts";
+import { PendingAnswer, type Answer } from "./pending-answer.ts";
 
 export type Leg = "prefill" | "decode";
 

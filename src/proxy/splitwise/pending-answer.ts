@@ -1,7 +1,7 @@
-/** Collects an answer from the moment its head is there until relay.ts listens, so that no part is lost between the two. */
-import type { AnswerListener, Exchange } from "../upstream/exchange.ts";
-import type { UpstreamFailure } from "../upstream/failure.ts";
-import type { ResponseHead } from "../upstream/response-head.ts";
+/** Collects an answer from the moment its head is there until somebody listens, so that no part is lost between the two. */
+import type { AnswerListener, Exchange } from "../../upstream/exchange.ts";
+import type { UpstreamFailure } from "../../upstream/failure.ts";
+import type { ResponseHead } from "../../upstream/response-head.ts";
 
 /** What is told of an answer's body. */
 export type AnswerBodyListener = Omit<AnswerListener, "onHead">;
