@@ -47,13 +47,13 @@ export function readBodyFields(body: Buffer): BodyResult {
   if (body.length <= PARSE_BYTES) return parse(body);
   // Only the outermost braces are checked on a long body; what is malformed inside is for the engine to refuse.
   if (firstByte(body) !== 0x7b || lastByte(body) !== 0x7d) return parse(body);
-  const stream = find(body, '"stream"');
-  const model = find(body, '"model"');
+  const stream = find(body, KEYS.stream);
+  const model = find(body, KEYS.model);
   // Most bodies have none of the three: one search tells, in place of three.
-  const hasIds = body.includes('_id"');
-  const sessionId = hasIds ? find(body, '"session_id"') : ABSENT;
-  const requestId = hasIds ? find(body, '"request_id"') : ABSENT;
-  const reqId = hasIds ? find(body, '"req_id"') : ABSENT;
+  const hasIds = body.includes(KEYS.anyId);
+  const sessionId = hasIds ? find(body, KEYS.sessionId) : ABSENT;
+  const requestId = hasIds ? find(body, KEYS.requestId) : ABSENT;
+  const reqId = hasIds ? find(body, KEYS.reqId) : ABSENT;
   if ([stream, model, sessionId, requestId, reqId].includes(UNDECIDED)) {
     if (body.length <= MAX_PARSE_BYTES) return parse(body);
     return {
@@ -139,11 +139,21 @@ function text(value: unknown): string | null {
   return typeof value === "string" && value !== "" ? value : null;
 }
 
+/** As bytes: a string would be encoded anew for each search. */
+const KEYS = {
+  stream: Buffer.from('"stream"'),
+  model: Buffer.from('"model"'),
+  anyId: Buffer.from('_id"'),
+  sessionId: Buffer.from('"session_id"'),
+  requestId: Buffer.from('"request_id"'),
+  reqId: Buffer.from('"req_id"'),
+} as const;
+
 const ABSENT = -1;
 const UNDECIDED = -2;
 
 /** Index of the value of a top-level key, ABSENT, or UNDECIDED. `quotedKey` has its quotes. */
-function find(bytes: Buffer, quotedKey: string): number {
+function find(bytes: Buffer, quotedKey: Buffer): number {
   const at = bytes.indexOf(quotedKey);
   if (at < 0) return ABSENT;
   // An escaped quote of a longer string, such as `"x\\"stream"`.
@@ -156,7 +166,7 @@ function find(bytes: Buffer, quotedKey: string): number {
   const depth = at <= DEPTH_SCAN_BYTES ? depthFromStart(bytes, at) : depthFromEnd(bytes, at);
   if (depth === null) return UNDECIDED;
   // A nested one leaves open whether there is a session_id in extra_body; the parse reads it right.
-  return depth === 1 ? value : quotedKey === '"session_id"' ? UNDECIDED : ABSENT;
+  return depth === 1 ? value : quotedKey === KEYS.sessionId ? UNDECIDED : ABSENT;
 }
 
 /** Nesting depth just before `at`. Null when the bytes are not JSON. */

@@ -91,8 +91,15 @@ export class RequestHeadReader {
       if (digit < 0 || digit > 9) return null;
       bytes = bytes * 10 + digit;
     }
-    return { ...this.#last, framing: { kind: "length", bytes } };
+    return withLength(this.#last, bytes);
   }
+}
+
+/** By name: a spread costs three times as much. */
+function withLength(head: RequestHead, bytes: number): RequestHead {
+  const { method, path, query, http10, headers, lowerNames, keepAlive, waitsForContinue } = head;
+  const framing = { kind: "length", bytes } as const;
+  return { method, path, query, http10, headers, lowerNames, framing, keepAlive, waitsForContinue };
 }
 
 const LENGTH_FIELD = /\r\ncontent-length:[ \t]*([0-9]+)(?=[ \t]*(?:\r\n|$))/gi;
