@@ -3,6 +3,6 @@ import type { Arm } from "./arm.ts";
 import { direct } from "./direct.ts";
 import { haproxy } from "./haproxy.ts";
 import { nginx } from "./nginx.ts";
-import { ours } from "./ours.ts";
+import { ours, oursRaw } from "./ours.ts";
 
-export const ARMS: readonly Arm[] = [direct, nginx, haproxy, ours];
+export const ARMS: readonly Arm[] = [direct, nginx, haproxy, ours, oursRaw];

@@ -1,5 +1,6 @@
 /** fd-router as it ships: the compiled binary with default options, access log and metrics on; only the number of threads is set. */
 import { compiledBinary } from "../../test/support/compiled-binary.ts";
+import type { FrontName } from "../../src/front/front.ts";
 import type { Arm, ArmSetting, RunningArm } from "./arm.ts";
 import { freePort, startPinned, untilListening } from "./pinned-process.ts";
 
@@ -10,8 +11,17 @@ export const ours: Arm = {
   start: (setting) => startRouter(setting, { workers: 1 }),
 };
 
+/** The same with the front on plain sockets. */
+export const oursRaw: Arm = {
+  ...ours,
+  name: "fd-router-raw",
+  start: (setting) => startRouter(setting, { workers: 1, name: "fd-router-raw", front: "raw" }),
+};
+
 export interface RouterVariant {
   readonly workers: number;
+  /** `serve` when not given. */
+  readonly front?: FrontName;
   /** Shown instead of `fd-router`. */
   readonly name?: string;
   /** Instead of the engine's ports on 127.0.0.1: text of register.yaml. */
@@ -32,14 +42,14 @@ export async function startRouter(setting: ArmSetting, variant: RouterVariant): 
 /** Writes the configuration and says how to start it. */
 export async function routerCommand(
   { enginePorts, directory }: ArmSetting,
-  { workers, fleet, flags = [], registrationPort = 0 }: RouterVariant,
+  { workers, front = "serve", fleet, flags = [], registrationPort = 0 }: RouterVariant,
 ): Promise<{ readonly command: readonly string[]; readonly port: number }> {
   const port = freePort();
   const stem = `${directory}/router-${port}`;
   await Bun.write(`${stem}-fleet.yaml`, fleet ?? fleetFile(enginePorts.map((engine) => ["127.0.0.1", engine])));
   await Bun.write(
     `${stem}.yaml`,
-    `server: { host: 127.0.0.1, port: "${port}", workers: ${workers} }
+    `server: { host: 127.0.0.1, port: "${port}", workers: ${workers}, front: ${front} }
 manager: { register-path: ${stem}-fleet.yaml, registration-port: ${registrationPort} }
 `,
   );

@@ -7,7 +7,7 @@ import { goalTable, machineText, suiteTable } from "./markdown.ts";
 
 const CHART = "performance.svg";
 const README_SUITES = ["small", "32k", "220k", "sse10k", "sse50k"];
-const README_ARMS = ["nginx", "haproxy", "fd-router"];
+const README_ARMS = ["nginx", "haproxy", "fd-router", "fd-router-raw"];
 
 /** `root` is the project's folder, with a slash at its end. */
 export async function publish(results: Results, suites: readonly Suite[], root: string): Promise<void> {

@@ -12,7 +12,13 @@ export class Program implements AsyncDisposable {
   #output = "";
 
   private constructor(command: readonly string[], env: Readonly<Record<string, string>>) {
-    const environment = { PATH: process.env["PATH"] ?? "", ...env };
+    // The one variable that is handed on: it runs the same tests on the other front.
+    const front = process.env["FD_ROUTER_SERVER_FRONT"];
+    const environment = {
+      PATH: process.env["PATH"] ?? "",
+      ...(front !== undefined && { FD_ROUTER_SERVER_FRONT: front }),
+      ...env,
+    };
     this.#child = Bun.spawn([...command], { env: environment, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
     this.#readers = Promise.all([this.#collect(this.#child.stdout), this.#collect(this.#child.stderr)]);
     running.add(this);

@@ -264,7 +264,8 @@ function mayBeginRequest(byte: number): boolean {
   return byte === 13 || (byte > 32 && byte < 127);
 }
 
-/** A dual-stack socket shows IPv4 peers as `::ffff:10.0.0.1`. */
-function plainAddress(address: string): string {
+/** A dual-stack socket shows IPv4 peers as `::ffff:10.0.0.1`; one that was reset while it waited to be accepted has no peer any more. */
+function plainAddress(address: string | undefined): string {
+  if (address === undefined) return "";
   return address.startsWith("::ffff:") ? address.slice(7) : address;
 }

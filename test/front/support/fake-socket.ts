@@ -1,0 +1,76 @@
+/** A socket that takes as many bytes at a time as the test allows, and a connection of the raw front on it. */
+import type { Socket } from "bun";
+import type { FrontClient, FrontOptions } from "../../../src/front/front.ts";
+import { ClientConnection } from "../../../src/front/raw/client-connection.ts";
+
+export interface FakeSetup {
+  /** Bytes that the socket takes in one write; all when not given. */
+  readonly takes?: () => number;
+  readonly accept?: (client: FrontClient) => void;
+}
+
+export class FakeSocket {
+  sent = "";
+  state: "open" | "ended" | "terminated" = "open";
+  paused = false;
+  now = 0;
+  draining = false;
+  readonly clients: FrontClient[] = [];
+  readonly crashes: unknown[] = [];
+  readonly connection: ClientConnection;
+
+  constructor({ takes = () => Infinity, accept }: FakeSetup = {}) {
+    const socket: Pick<Socket, "write" | "pause" | "resume" | "end" | "terminate" | "remoteAddress"> = {
+      remoteAddress: "::ffff:10.0.0.1",
+      write: (bytes) => {
+        const text = Buffer.from(bytes as Uint8Array).toString("latin1");
+        const taken = Math.min(text.length, takes());
+        this.sent += text.slice(0, taken);
+        return taken;
+      },
+      pause: () => (this.paused = true),
+      resume: () => (this.paused = false),
+      end: () => {
+        this.state = "ended";
+        return 0;
+      },
+      terminate: () => {
+        this.state = "terminated";
+      },
+    };
+    const options: FrontOptions = {
+      hostname: "",
+      port: 0,
+      reusePort: false,
+      now: () => this.now,
+      random: () => 0.5,
+      isDraining: () => this.draining,
+      accept: (client) => {
+        this.clients.push(client);
+        accept?.(client);
+      },
+      crashed: (error) => this.crashes.push(error),
+    };
+    this.connection = new ClientConnection(socket as Socket<ClientConnection>, options);
+  }
+
+  /** latin1. */
+  receive(text: string): void {
+    this.connection.received(Buffer.from(text, "latin1"));
+  }
+
+  /** Lets what waits for its turn happen. */
+  async turn(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+/** Answers every request with its path and body. */
+export function echo(client: FrontClient): void {
+  void (async () => {
+    const body = await client.readBody(1_000_000);
+    client.head(200, [["content-type", "text/plain"]]);
+    client.write(Buffer.from(`${client.path}:${body.toString("latin1")}`));
+    client.end();
+  })();
+}
