@@ -30,6 +30,8 @@ export interface FrontOptions {
 
 export interface Front {
   readonly port: number;
+  /** Parts of answers that have ended wait for their clients to read them. */
+  readonly isSending: boolean;
   /** Takes no new connections, closes those without a request, lets the others end. */
   stop(): Promise<void>;
   /** Closes all connections. */

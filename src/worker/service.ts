@@ -182,7 +182,7 @@ export class WorkerService {
     this.#draining = true;
     await Bun.sleep(noticeMs);
     await this.#front?.stop();
-    while (this.#clients.size > 0) await Bun.sleep(20);
+    while (this.#clients.size > 0 || this.#front?.isSending === true) await Bun.sleep(20);
     this.#ticker.flush();
     this.#link.send({ kind: "drained" });
   }

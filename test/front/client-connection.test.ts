@@ -78,7 +78,7 @@ describe("requests on one connection", () => {
       socket.clients[0]?.head(204, []);
       socket.clients[0]?.end();
       expect(socket.sent).toMatch(/^HTTP\/1\.1 204 No Content\r\ndate: [^\r]+\r\nconnection: close\r\n\r\n$/);
-      expect([socket.state, socket.clients.length]).toEqual(["ended", 1]);
+      expect([socket.state, socket.clients.length]).toEqual(["shut", 1]);
     }
   });
 
@@ -89,7 +89,7 @@ describe("requests on one connection", () => {
     socket.clients[0]?.end();
     expect(socket.sent).toContain("connection: close");
     socket.receive("4567890GET /b HTTP/1.1\r\nHost: r\r\n\r\n");
-    expect([socket.state, socket.clients.length]).toEqual(["ended", 1]);
+    expect([socket.state, socket.clients.length]).toEqual(["shut", 1]);
   });
 });
 
@@ -123,7 +123,7 @@ describe("an answer", () => {
     socket.clients[0]?.end();
     expect(socket.sent).toMatch(/\r\nconnection: close\r\n\r\nonetwo$/);
     expect(socket.sent).not.toContain("transfer-encoding");
-    expect(socket.state).toBe("ended");
+    expect(socket.state).toBe("shut");
   });
 
   test("to HEAD has the length of its body, and no body", () => {
@@ -180,6 +180,36 @@ describe("an answer", () => {
     expect([drained, socket.sent.endsWith("\r\n\r\n")]).toEqual([1, true]);
   });
 
+  test("without chunks that is cut ends with a reset, since its end is that of the connection", async () => {
+    const socket = new FakeSocket();
+    socket.receive("GET /a HTTP/1.0\r\n\r\n");
+    socket.clients[0]?.head(200, []);
+    socket.clients[0]?.write(Buffer.from("part"));
+    socket.clients[0]?.flush();
+    socket.clients[0]?.abort();
+    expect(socket.state).toBe("open");
+    await socket.turn();
+    await socket.turn();
+    expect([socket.state, socket.sent.endsWith("part")]).toEqual(["terminated", true]);
+  });
+
+  test("that is the last one may be read slowly", () => {
+    let takes = 10;
+    const socket = new FakeSocket({ takes: () => takes });
+    socket.receive(get("/a", "Connection: close\r\n"));
+    socket.clients[0]?.head(200, []);
+    socket.clients[0]?.end();
+    for (let i = 0; i < 5; i++) {
+      socket.now += 50_000;
+      socket.connection.checkClock(socket.now);
+      expect([socket.state, socket.connection.isSending]).toEqual(["open", true]);
+      socket.connection.drained();
+    }
+    takes = Infinity;
+    socket.connection.drained();
+    expect([socket.state, socket.sent.endsWith("connection: close\r\n\r\n")]).toEqual(["shut", true]);
+  });
+
   test("that is cut ends without its last chunk; with a reset where the client takes nothing", () => {
     for (const takes of [Infinity, 3]) {
       const socket = new FakeSocket({ takes: () => takes });
@@ -187,7 +217,7 @@ describe("an answer", () => {
       socket.clients[0]?.head(200, []);
       socket.clients[0]?.flush();
       socket.clients[0]?.abort();
-      expect(socket.state).toBe(takes === 3 ? "terminated" : "ended");
+      expect(socket.state).toBe(takes === 3 ? "terminated" : "shut");
       expect(socket.sent).not.toContain("0\r\n\r\n");
     }
   });
@@ -226,12 +256,24 @@ describe("a client that", () => {
     expect(socket.paused).toBe(false);
   });
 
+  test("sent a large body in one piece is read on, so that its leaving is noticed", () => {
+    const socket = new FakeSocket({ accept: (client) => void client.readBody(1_000_000) });
+    socket.receive(post("/a", "x".repeat(100_000)));
+    expect(socket.paused).toBe(false);
+  });
+
+  test("ends its lines with LF alone is refused at once", () => {
+    const socket = new FakeSocket();
+    socket.receive("GET / HTTP/1.1\nHost: r\n\n");
+    expect(socket.sent).toStartWith("HTTP/1.1 400 ");
+  });
+
   test("is no HTTP client is refused with its first bytes", () => {
     for (const bytes of ["\x16\x03\x01", "\0\0", " GET"]) {
       const socket = new FakeSocket();
       socket.receive(bytes);
       expect(socket.sent).toStartWith("HTTP/1.1 400 Bad Request\r\n");
-      expect([socket.state, socket.clients.length]).toEqual(["ended", 0]);
+      expect([socket.state, socket.clients.length]).toEqual(["shut", 0]);
     }
   });
 
@@ -256,7 +298,7 @@ describe("clocks", () => {
     socket.now = ms - 1;
     if (bytes !== "") socket.receive("x");
     socket.connection.checkClock(ms);
-    expect(socket.state).toBe("ended");
+    expect(socket.state).toBe("shut");
     socket.connection.checkClock(socket.now + 2000);
     expect(socket.state).not.toBe("open");
   });

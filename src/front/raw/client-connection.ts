@@ -50,8 +50,13 @@ export class ClientConnection implements AnswerConnection {
     return this.#options.isDraining();
   }
 
+  /** A part of an answer waits for the client to read it. */
+  get isSending(): boolean {
+    return this.#unsent.length > 0;
+  }
+
   get isIdle(): boolean {
-    return this.#state === "waiting" && this.#unsent.length === 0;
+    return this.#state === "waiting" && !this.isSending;
   }
 
   received(bytes: Buffer): void {
@@ -84,13 +89,14 @@ export class ClientConnection implements AnswerConnection {
       const [first] = this.#unsent;
       if (first === undefined) break;
       const written = this.#socket.write(first);
+      if (this.#state === "closing") this.#dueAt = this.#options.now() + IDLE_CONNECTION_SECS * 1000;
       if (written < first.length) {
         if (written > 0) this.#unsent[0] = first.subarray(written);
         return;
       }
       this.#unsent.shift();
     }
-    if (this.#state === "closing") this.#socket.end();
+    if (this.#state === "closing") this.#linger();
     else this.#client?.onDrain?.();
   }
 
@@ -128,9 +134,14 @@ export class ClientConnection implements AnswerConnection {
   close(): void {
     this.#state = "closing";
     this.#held = null;
-    this.#dueAt = this.#options.now() + LINGER_MS;
     this.#resume();
-    if (this.#unsent.length === 0) this.#socket.end();
+    if (this.#unsent.length === 0) this.#linger();
+    else this.#dueAt = this.#options.now() + IDLE_CONNECTION_SECS * 1000;
+  }
+
+  #linger(): void {
+    this.#dueAt = this.#options.now() + LINGER_MS;
+    this.#socket.shutdown();
   }
 
   send(bytes: Buffer): boolean {
@@ -170,11 +181,23 @@ export class ClientConnection implements AnswerConnection {
     if (held !== null) queueMicrotask(() => this.received(held));
   }
 
-  broken(): void {
+  broken(byReset: boolean): void {
     this.#client = null;
-    // What the socket has taken still goes out; without a last chunk the client knows that the answer is cut.
-    if (this.#unsent.length === 0) this.close();
-    else this.closed();
+    // Without a last chunk the client knows that the answer is cut: what the socket has taken can still go out.
+    if (this.#unsent.length > 0) this.closed();
+    else if (byReset) this.#resetSoon();
+    else this.close();
+  }
+
+  /** A full turn later, or the reset overtakes what was flushed in this one. */
+  #resetSoon(): void {
+    this.#client = null;
+    setImmediate(() =>
+      setImmediate(() => {
+        if (this.#state !== "closed") this.#socket.terminate();
+        this.closed();
+      }),
+    );
   }
 
   #readHead(bytes: Buffer): void {
@@ -200,7 +223,7 @@ export class ClientConnection implements AnswerConnection {
   #awaitHead(bytes: Buffer): void {
     if (bytes.length > MAX_HEAD_BYTES) {
       this.#refuse(new RouterError("headers_too_large", `at most ${MAX_HEAD_BYTES} bytes are taken`));
-    } else if (!mayBeginRequest(bytes[0] ?? 0)) {
+    } else if (!mayBeginRequest(bytes[0] ?? 0) || hasBareLineFeed(bytes)) {
       // TLS, or another protocol: no use in waiting for the end of a head.
       this.#refuse(new RouterError("invalid_request", "this is not HTTP/1.1"));
     } else {
@@ -258,6 +281,12 @@ const NO_REQUEST: RequestHead = {
   keepAlive: false,
   waitsForContinue: false,
 };
+
+/** Lines end with CR and LF; the first one tells. */
+function hasBareLineFeed(bytes: Buffer): boolean {
+  const at = bytes.indexOf(10);
+  return at === 0 || (at > 0 && bytes[at - 1] !== 13);
+}
 
 /** A method's letter, or the CR of an empty line. */
 function mayBeginRequest(byte: number): boolean {

@@ -16,6 +16,7 @@ export class IncomingBody {
   #store: Buffer = EMPTY;
   #bytes = 0;
   #failure: RouterError | null = null;
+  #isWanted = false;
   #asked: { readonly maxBytes: number; resolve(body: Buffer): void; reject(error: RouterError): void } | null = null;
 
   constructor(framing: RequestFraming, now: number) {
@@ -32,7 +33,7 @@ export class IncomingBody {
 
   /** Bytes that wait for somebody who wants them. */
   get unasked(): number {
-    return this.#asked === null ? this.#bytes : 0;
+    return this.#isWanted ? 0 : this.#bytes;
   }
 
   /** Takes what belongs to it; returns what follows. */
@@ -46,6 +47,7 @@ export class IncomingBody {
 
   /** The whole body; at once when it has come. Rejects with RouterError `body_too_large`, `body_timeout`, `client_closed`, `invalid_body`. */
   read(maxBytes: number): Buffer | Promise<Buffer> {
+    this.#isWanted = true;
     if (this.#declared !== null && this.#declared > maxBytes) {
       return Promise.reject(tooLarge(`${this.#declared} bytes declared`, maxBytes));
     }

@@ -20,8 +20,8 @@ export interface AnswerConnection {
   resumeBody(): void;
   /** The answer is complete. */
   answered(keepAlive: boolean): void;
-  /** The answer is cut: the client must be able to tell. */
-  broken(): void;
+  /** The answer is cut. `byReset`: an orderly close would look like its end. */
+  broken(byReset: boolean): void;
 }
 
 type State = "open" | "streaming" | "ended";
@@ -95,10 +95,9 @@ export class RawDownstream implements FrontClient {
 
   readBody(maxBytes: number): Buffer | Promise<Buffer> {
     const body = this.#body.read(maxBytes);
-    if (!this.#body.complete) {
-      if (this.#head.waitsForContinue && !this.#gone) this.#connection.sendContinue();
-      this.#connection.resumeBody();
-    }
+    if (!this.#body.complete && this.#head.waitsForContinue && !this.#gone) this.#connection.sendContinue();
+    // In any case: a socket that is not read would not tell that the client leaves.
+    this.#connection.resumeBody();
     return body;
   }
 
@@ -142,7 +141,7 @@ export class RawDownstream implements FrontClient {
   abort(): void {
     if (this.#state === "ended") return;
     this.#state = "ended";
-    this.#connection.broken();
+    this.#connection.broken(this.#framing !== "chunked");
   }
 
   cut(random: () => number): void {

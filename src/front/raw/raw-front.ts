@@ -19,16 +19,33 @@ export class RawFront implements Front {
   constructor(options: FrontOptions) {
     const { hostname, port, reusePort, now } = options;
     this.#options = options;
-    // The types do not have `reusePort`, which works.
-    const address = { hostname: hostname === "" || hostname === "0.0.0.0" ? "::" : hostname, port, reusePort };
-    this.#listener = Bun.listen<ClientConnection>({ ...address, socket: this.#handlers() });
+    this.#listener = this.#listen(hostname === "" || hostname === "0.0.0.0" ? "::" : hostname, { port, reusePort });
     this.#sweeper = setInterval(() => {
       for (const connection of this.#connections) connection.checkClock(now());
     }, SWEEP_MS);
   }
 
+  /** The types do not have `reusePort`, which works. */
+  #listen(
+    hostname: string,
+    address: { readonly port: number; readonly reusePort: boolean },
+  ): TCPSocketListener<ClientConnection> {
+    try {
+      return Bun.listen<ClientConnection>({ hostname, ...address, socket: this.#handlers() });
+    } catch (error) {
+      // A machine without IPv6.
+      const isTaken = error instanceof Error && "code" in error && error.code === "EADDRINUSE";
+      if (hostname !== "::" || isTaken) throw error;
+      return this.#listen("0.0.0.0", address);
+    }
+  }
+
   get port(): number {
     return this.#listener.port;
+  }
+
+  get isSending(): boolean {
+    return this.#connections.values().some((connection) => connection.isSending);
   }
 
   async stop(): Promise<void> {

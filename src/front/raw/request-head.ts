@@ -43,6 +43,7 @@ export function readRequestHead(text: string): RequestHead {
   const fields = readFields(text, lineEnd < 0 ? text.length : lineEnd + 2);
   const { hosts, connection } = fields;
   if (hosts > 1 || (hosts === 0 && !http10)) throw invalid(`${hosts} Host fields, want one`);
+  if (!target.startsWith("/")) checkAuthority(target, fields.headers);
   const tokens = connection === "" || connection === "keep-alive" ? connection : connection.toLowerCase();
   return {
     method,
@@ -235,6 +236,15 @@ function originOf(method: string, target: string): string {
   if (absolute === null) throw invalid("the target is neither a path nor an http URL");
   const [, rest = ""] = absolute;
   return rest.startsWith("/") ? rest : `/${rest}`;
+}
+
+/** An absolute target that names another host than Host does could be routed either way (RFC 9112 §3.2.2). */
+function checkAuthority(target: string, headers: HeaderList): void {
+  const authority = /^https?:\/\/([^/?]+)/i.exec(target)?.[1];
+  const host = headers.find(([name]) => name.toLowerCase() === "host")?.[1] ?? authority;
+  if (authority !== undefined && authority.toLowerCase() !== host?.toLowerCase()) {
+    throw invalid("the target names another host than the Host field");
+  }
 }
 
 /** Segments `.` and `..`, however they are spelt. */

@@ -29,6 +29,11 @@ export class ServeFront implements Front {
     return this.#server.port ?? 0;
   }
 
+  /** Bun does not say. */
+  get isSending(): boolean {
+    return false;
+  }
+
   async stop(): Promise<void> {
     await this.#server.stop();
   }

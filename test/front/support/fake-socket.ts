@@ -11,7 +11,7 @@ export interface FakeSetup {
 
 export class FakeSocket {
   sent = "";
-  state: "open" | "ended" | "terminated" = "open";
+  state: "open" | "shut" | "ended" | "terminated" = "open";
   paused = false;
   now = 0;
   draining = false;
@@ -20,7 +20,7 @@ export class FakeSocket {
   readonly connection: ClientConnection;
 
   constructor({ takes = () => Infinity, accept }: FakeSetup = {}) {
-    const socket: Pick<Socket, "write" | "pause" | "resume" | "end" | "terminate" | "remoteAddress"> = {
+    const socket: Pick<Socket, "write" | "pause" | "resume" | "end" | "shutdown" | "terminate" | "remoteAddress"> = {
       remoteAddress: "::ffff:10.0.0.1",
       write: (bytes) => {
         const text = Buffer.from(bytes as Uint8Array).toString("latin1");
@@ -33,6 +33,9 @@ export class FakeSocket {
       end: () => {
         this.state = "ended";
         return 0;
+      },
+      shutdown: () => {
+        this.state = "shut";
       },
       terminate: () => {
         this.state = "terminated";
