@@ -85,7 +85,7 @@ test("characters that are split between two chunks keep their bytes", async () =
       socket.write(chunk(events.subarray(at, at + 3)));
       if (at % 300 === 0) await Bun.sleep(0);
     }
-    socket.write(chunk(""));
+    await writeAll(socket, chunk(""));
   };
   const answer = await scripted.chat({ stream: true });
   expect(answer.complete).toBe(true);
@@ -100,7 +100,7 @@ test("each event is passed on before the next one is there", async () => {
       socket.write(chunk(`data: ${i}\n\n`));
       await promise;
     }
-    socket.write(chunk(""));
+    await writeAll(socket, chunk(""));
   };
   using connection = await HttpConnection.connect(scripted.port);
   let next = 0;
@@ -138,7 +138,7 @@ test.each([
   script = async ({ socket }) => {
     socket.write(`HTTP/1.1 200 OK\r\n${field}transfer-encoding: chunked\r\n\r\n`);
     for (; sent < parts; sent++) await writeAll(socket, part);
-    socket.write(chunk(""));
+    await writeAll(socket, chunk(""));
   };
   using connection = await HttpConnection.connect(scripted.port);
   const { promise: begun, resolve } = Promise.withResolvers<void>();
