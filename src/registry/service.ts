@@ -136,7 +136,7 @@ class Service implements RegistryService {
   async start(): Promise<void> {
     await this.#static.restore();
     await this.#static.load();
-    this.#tcp = openRegistrationPort(this.#options, this.#settings, this.#surroundings.routerPort, {
+    this.#tcp = await openRegistrationPort(this.#options, this.#settings, this.#surroundings.routerPort, {
       apply: (command) => this.#apply(command),
       admit: (fields, peer) => admit(draftOfFields(fields), peer, this.#admissionRules()),
       log: this.#log,
