@@ -1,19 +1,20 @@
-/** One command's work in progress on a state: copies the table when something is first written to it. Used by registry.ts only. */
-import type { InstanceId } from "../fleet/instance.ts";
+/** One command's work in progress on a state: the state itself stays as it is. Used by registry.ts only. */
 import type { RevokeReason } from "../registration/messages.ts";
+import type { EntryTable } from "./entry-table.ts";
 import type { Answer, Applied, Effect, Entry, Lease, RegistryState } from "./state.ts";
 
 export class Change {
   readonly now: number;
   readonly #before: RegistryState;
   readonly #effects: Effect[] = [];
-  #entries: Map<InstanceId, Entry> | null = null;
+  #entries: EntryTable;
   #published: "no" | "later" | "now" = "no";
   #lastNumber: number;
   #ticked = false;
 
   constructor(state: RegistryState, now: number) {
     this.#before = state;
+    this.#entries = state.entries;
     this.#lastNumber = state.lastNumber;
     this.now = now;
   }
@@ -28,8 +29,9 @@ export class Change {
     return this.now - (this.#before.tickedAt ?? this.now);
   }
 
-  get entries(): ReadonlyMap<InstanceId, Entry> {
-    return this.#entries ?? this.#before.entries;
+  /** As they are by now: what is put later is not in a table that was taken before. */
+  get entries(): EntryTable {
+    return this.#entries;
   }
 
   nextNumber(): number {
@@ -37,14 +39,12 @@ export class Change {
   }
 
   put(entry: Entry): Entry {
-    this.#entries ??= new Map(this.#before.entries);
-    this.#entries.set(entry.instance.id, entry);
+    this.#entries = this.#entries.put(entry);
     return entry;
   }
 
   drop(entry: Entry): void {
-    this.#entries ??= new Map(this.#before.entries);
-    this.#entries.delete(entry.instance.id);
+    this.#entries = this.#entries.without(entry.instance.id);
   }
 
   publish(): void {
@@ -77,7 +77,7 @@ export class Change {
     const publishes = this.#published !== "no";
     const state: RegistryState = {
       ...this.#before,
-      entries: this.entries,
+      entries: this.#entries,
       lastNumber: this.#lastNumber,
       tickedAt: this.#ticked ? this.now : this.#before.tickedAt,
       version: this.#before.version + (publishes ? 1 : 0),

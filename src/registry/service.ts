@@ -253,7 +253,7 @@ class Service implements RegistryService {
   }
 
   #probeAll(): void {
-    for (const id of this.#state.entries.keys()) this.#requestProbe(id, false);
+    for (const { instance } of this.#state.entries.values()) this.#requestProbe(instance.id, false);
   }
 
   #requestProbe(id: InstanceId, again: boolean): void {

@@ -2,6 +2,7 @@
 import type { Instance, InstanceId } from "../fleet/instance.ts";
 import type { FleetMember, FleetSnapshot } from "../fleet/snapshot.ts";
 import type { ProblemCode, RevokeReason } from "../registration/messages.ts";
+import { EntryTable } from "./entry-table.ts";
 import type { EngineFigures } from "./commands.ts";
 
 /**
@@ -55,7 +56,7 @@ export interface RegistryRules {
 
 export interface RegistryState {
   readonly rules: RegistryRules;
-  readonly entries: ReadonlyMap<InstanceId, Entry>;
+  readonly entries: EntryTable;
   /** Of the snapshot that this state makes. */
   readonly version: number;
   /** Last number given out for generations, epochs and leases. */
@@ -85,7 +86,7 @@ export interface Applied {
 }
 
 export function emptyState(rules: RegistryRules): RegistryState {
-  return { rules, entries: new Map(), version: 0, lastNumber: 0, tickedAt: null };
+  return { rules, entries: EntryTable.EMPTY, version: 0, lastNumber: 0, tickedAt: null };
 }
 
 /** Whether it is in the fleet: listed, counted and sent to the workers. */
