@@ -3,7 +3,8 @@ import type { Instance } from "../fleet/instance.ts";
 import type { Change } from "./change.ts";
 import type { Admitted, Door } from "./commands.ts";
 import type { EntryTable } from "./entry-table.ts";
-import { type Answer, type Entry, isListed, type Lease } from "./state.ts";
+import { type Entry, isListed, type Lease } from "./entry.ts";
+import type { Answer } from "./state.ts";
 
 /** A lease is not taken over by another open connection sooner: two clients that both claim an instance must not make it flap. */
 const MIN_TAKEOVER_MS = 5000;

@@ -3,7 +3,7 @@
  * all but the one that it writes to. A heartbeat in a fleet of 4,000 copies 16 entries instead of all. Used by state.ts and change.ts.
  */
 import type { InstanceId } from "../fleet/instance.ts";
-import type { Entry } from "./state.ts";
+import type { Entry } from "./entry.ts";
 
 type Bucket = ReadonlyMap<InstanceId, Entry>;
 
@@ -21,7 +21,10 @@ export class EntryTable {
     this.size = size;
   }
 
-  static readonly EMPTY = new EntryTable(Array<Bucket>(BUCKETS).fill(NO_ENTRIES), 0);
+  static readonly EMPTY = new EntryTable(
+    Array.from({ length: BUCKETS }, () => NO_ENTRIES),
+    0,
+  );
 
   get(id: InstanceId): Entry | undefined {
     return this.#buckets[bucketOf(id)]?.get(id);

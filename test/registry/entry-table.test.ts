@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { instanceId, type InstanceId } from "../../src/fleet/instance.ts";
 import { EntryTable } from "../../src/registry/entry-table.ts";
-import type { Entry } from "../../src/registry/state.ts";
+import type { Entry } from "../../src/registry/entry.ts";
 import { entryOf } from "./support/fixture.ts";
 
 const IDS = Array.from({ length: 600 }, (_, i) => instanceId("http", `10.0.${i % 7}.${1 + (i % 250)}`, 8000 + i));

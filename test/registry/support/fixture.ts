@@ -6,7 +6,7 @@ import type { Probe } from "../../../src/registry/health.ts";
 import type { ResolveName } from "../../../src/registry/host-names.ts";
 import { registryOptions } from "../../../src/registry/options.ts";
 import { createRegistry, type RegistryService } from "../../../src/registry/service.ts";
-import type { Entry } from "../../../src/registry/state.ts";
+import type { Entry } from "../../../src/registry/entry.ts";
 
 /** Time that passes only when told to. */
 export class FakeClock implements Timers {
