@@ -5,8 +5,9 @@ const root = new URL("..", import.meta.url).pathname;
 
 export async function buildBinary(): Promise<void> {
   // `--format=esm` with `--bytecode` keeps import.meta.url inside the binary's own file system: worker threads are found there.
+  // `--splitting` keeps what a command does not use out of its start, and what main and worker threads share in the file only once.
   // The two --no flags: a binary must not read `.env` or `bunfig.toml` of the directory it is started in.
-  await $`${process.execPath} build --compile --minify --bytecode --format=esm --no-compile-autoload-dotenv --no-compile-autoload-bunfig ${await buildStamps()} src/main.ts src/worker/thread.ts --outfile dist/fd-router`
+  await $`${process.execPath} build --compile --minify --bytecode --splitting --format=esm --no-compile-autoload-dotenv --no-compile-autoload-bunfig ${await buildStamps()} src/main.ts src/worker/thread.ts --outfile dist/fd-router`
     .cwd(root)
     .quiet();
 }

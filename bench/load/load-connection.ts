@@ -9,7 +9,8 @@ export interface LoadObserver {
   firstByte(intendedAt: number, now: number): void;
   answered(connection: LoadConnection, intendedAt: number, now: number): void;
   event(ageNs: number): void;
-  failed(connection: LoadConnection | null): void;
+  /** `what` happened: a status line, or how the connection broke. */
+  failed(connection: LoadConnection | null, what: string): void;
 }
 
 const LAST_CHUNK = Buffer.from("0\r\n\r\n");
@@ -87,9 +88,10 @@ export class LoadConnection {
 
   closed(): void {
     if (this.#socket === null) return;
+    const what = this.#phase === "idle" ? "connection closed while idle" : "connection closed under a request";
     this.#socket = null;
     this.#phase = "idle";
-    this.#observer.failed(this);
+    this.#observer.failed(this, what);
   }
 
   /** Whether the head names the length of what follows. */
@@ -98,7 +100,7 @@ export class LoadConnection {
     this.#head = null;
     this.#tail = EMPTY;
     this.#closesAfter = fieldOf(text, "connection") === "close";
-    if (!text.startsWith("http/1.1 200")) this.#observer.failed(null);
+    if (!text.startsWith("http/1.1 200")) this.#observer.failed(null, text.slice(0, text.indexOf("\r\n")));
     this.#phase = contentLength === null ? "chunked" : "length";
     this.#left = contentLength ?? 0;
     return contentLength !== null;

@@ -28,7 +28,7 @@ export class LoadRun implements LoadObserver {
   #over = false;
   #answered = 0;
   #events = 0;
-  #failures = 0;
+  readonly #failures = new Map<string, number>();
 
   constructor(spec: LoadSpec) {
     this.#spec = spec;
@@ -61,7 +61,8 @@ export class LoadRun implements LoadObserver {
       seconds,
       requests: this.#answered,
       events: this.#events,
-      failures: this.#failures,
+      failures: this.#failures.values().reduce((sum, count) => sum + count, 0),
+      failureKinds: Object.fromEntries(this.#failures),
       latency: quantiles(this.#latency),
       firstByte: quantiles(this.#firstByte),
       eventAge: quantiles(this.#eventAge),
@@ -87,9 +88,9 @@ export class LoadRun implements LoadObserver {
     record(this.#eventAge, ageNs);
   }
 
-  failed(connection: LoadConnection | null): void {
+  failed(connection: LoadConnection | null, what: string): void {
     if (this.#over) return;
-    this.#failures++;
+    this.#failures.set(what, (this.#failures.get(what) ?? 0) + 1);
     if (connection === null) return;
     this.#connections.delete(connection);
     setTimeout(() => {
@@ -103,7 +104,7 @@ export class LoadRun implements LoadObserver {
       await connection.open(this.#spec.host, this.#spec.port);
     } catch {
       // Refused: counted, and tried again like one that broke.
-      this.failed(connection);
+      this.failed(connection, "connection refused");
       return;
     }
     this.#connections.add(connection);

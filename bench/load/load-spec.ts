@@ -38,6 +38,8 @@ export interface LoadResult {
   readonly events: number;
   /** Connections that broke, and statuses other than 200. */
   readonly failures: number;
+  /** The same by what happened. */
+  readonly failureKinds: Readonly<Record<string, number>>;
   /** From the intended start to the last byte. */
   readonly latency: Quantiles;
   /** From the intended start to the first byte. */

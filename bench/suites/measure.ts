@@ -35,6 +35,8 @@ export async function measureLoad(bench: Bench, arm: RunningArm, shape: LoadShap
       seconds = (performance.now() - at) / 1000;
     },
   });
+  // A mere number cannot be looked into afterwards.
+  if (result.failures > 0) console.error(`\n${arm.name}: ${JSON.stringify(result.failureKinds)}`);
   return {
     result,
     cpuPerSecond: cpu / 1000 / seconds,

@@ -10,13 +10,14 @@ import { addresses } from "./variants.ts";
 const INSTANCES = 1000;
 const REGISTRATIONS_PER_SECOND = 1000;
 const REPORTS_PER_SECOND = 4000;
+const REGISTERED_AT_ONCE = 64;
 
 const CPU: Metric = { key: "cpuUs", title: "CPU per message", unit: "µs", digits: 1, main: true };
 
 export const registration: Suite = {
   name: "registration",
   title: "1,000 registrations a second",
-  about: `${INSTANCES} instances register over HTTP again and again, as FastDeploy's servers do every five seconds; open loop.`,
+  about: `${INSTANCES} known instances register over HTTP again and again, as FastDeploy's servers do every five seconds; open loop.`,
   metrics: [
     CPU,
     { key: "p50Ms", title: "p50", unit: "ms", digits: 2 },
@@ -36,6 +37,8 @@ export const registration: Suite = {
     );
     const running = await startRouter(bench.setting, { workers: 1 });
     try {
+      bench.progress(`registering ${INSTANCES} instances`);
+      await registerAll(running.port, bodies);
       for (let round = 1; round <= bench.rounds; round++) {
         bench.progress(`round ${round}/${bench.rounds}`);
         const { result, cpuPerSecond } = await measureLoad(bench, running, {
@@ -60,6 +63,18 @@ export const registration: Suite = {
     }
   },
 };
+
+/** New instances are probed before they are answered; what is measured is the heartbeat of known ones. */
+async function registerAll(port: number, bodies: readonly string[]): Promise<void> {
+  for (let from = 0; from < bodies.length; from += REGISTERED_AT_ONCE) {
+    const batch = bodies.slice(from, from + REGISTERED_AT_ONCE);
+    const statuses = await Promise.all(
+      batch.map(async (body) => (await fetch(`http://127.0.0.1:${port}/register`, { method: "POST", body })).status),
+    );
+    const refused = statuses.find((status) => status !== 200);
+    if (refused !== undefined) throw new Error(`an instance was not registered: status ${refused}, wanted 200`);
+  }
+}
 
 export const reports: Suite = {
   name: "reports",

@@ -4,7 +4,7 @@ import type { FleetSnapshot } from "../fleet/snapshot.ts";
 import { METRICS, type MetricDefinition } from "../metrics/catalog.ts";
 import { CONTENT_TYPE, exposition } from "../metrics/exposition.ts";
 import { addMetrics, seriesOf, type MetricData } from "../metrics/metric-set.ts";
-import type { PoolFigures } from "../worker/pool.ts";
+import type { PoolFigures } from "../worker/pool-tally.ts";
 
 export interface MetricsSources {
   readonly figures: PoolFigures;

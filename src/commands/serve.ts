@@ -117,15 +117,18 @@ function assemble(config: Config, port: number, log: Logger): Parts {
       log: config.log,
     },
     {
+      fleet: () => registry.snapshot(),
       control: (request) => control(request, parts),
       lines: (text) => log.lines(text),
       observed: (id) => registry.observe(id),
+      info: (message) => log.info(message),
       warn: (message) => log.warn(message),
       error: (message) => log.error(message),
     },
   );
   const parts = { registry, pool, log };
   registry.onSnapshot((snapshot) => pool.publish(snapshot));
+  registry.onReports((reports) => pool.report(reports));
   return parts;
 }
 
@@ -133,7 +136,11 @@ function assemble(config: Config, port: number, log: Logger): Parts {
 async function start({ registry, pool, log }: Parts, config: Config, port: number): Promise<void> {
   const { host } = config.server;
   const isTaken = isPortTaken(host, port);
-  if (!isTaken) await registry.start();
+  if (!isTaken) {
+    // They load their code while static instances are probed.
+    pool.load();
+    await registry.start();
+  }
   log.info(startText(config));
   if (isTaken) throw new Error(`listen tcp ${host}:${port}: bind: address already in use`);
   const actual = await pool.start();

@@ -1,8 +1,9 @@
 /**
- * The fleet as the main thread last saw it: frozen, numbered, posted to every worker thread whole.
+ * The fleet as the main thread last saw it: frozen, numbered, posted to every worker thread whole when members or their states change.
+ * In between, figures that engines report are posted alone.
  * Ages instead of times, since threads do not share a clock origin.
  */
-import type { Instance } from "./instance.ts";
+import type { Instance, InstanceId } from "./instance.ts";
 
 /** Figures an engine reported itself (msgpack report, or scraped `/metrics`). They gate; they are never added to own counts. */
 export interface LoadReport {
@@ -31,6 +32,13 @@ export interface FleetSnapshot {
   /** Strictly increasing; a lower one that arrives late is ignored. */
   readonly version: number;
   readonly members: readonly FleetMember[];
+}
+
+/** New figures of members of the last snapshot; all else in it still stands. */
+export interface FleetReports {
+  /** Counted on from the snapshots': what is older than the snapshot that a thread has is ignored. */
+  readonly version: number;
+  readonly reports: readonly (readonly [id: InstanceId, report: LoadReport])[];
 }
 
 export const EMPTY_SNAPSHOT: FleetSnapshot = Object.freeze({ version: 0, members: Object.freeze([]) });

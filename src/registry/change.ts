@@ -1,19 +1,23 @@
-/** One command's work in progress on a state: copies the table when something is first written to it. Used by registry.ts only. */
+/** One command's work in progress on a state: the state itself stays as it is. Used by registry.ts only. */
 import type { InstanceId } from "../fleet/instance.ts";
 import type { RevokeReason } from "../registration/messages.ts";
-import type { Answer, Applied, Effect, Entry, Lease, RegistryState } from "./state.ts";
+import type { EntryTable } from "./entry-table.ts";
+import type { Entry, Lease } from "./entry.ts";
+import type { Answer, Applied, Effect, RegistryState } from "./state.ts";
 
 export class Change {
   readonly now: number;
   readonly #before: RegistryState;
   readonly #effects: Effect[] = [];
-  #entries: Map<InstanceId, Entry> | null = null;
-  #published: "no" | "later" | "now" = "no";
+  #entries: EntryTable;
+  #published = false;
+  readonly #reported: InstanceId[] = [];
   #lastNumber: number;
   #ticked = false;
 
   constructor(state: RegistryState, now: number) {
     this.#before = state;
+    this.#entries = state.entries;
     this.#lastNumber = state.lastNumber;
     this.now = now;
   }
@@ -28,8 +32,9 @@ export class Change {
     return this.now - (this.#before.tickedAt ?? this.now);
   }
 
-  get entries(): ReadonlyMap<InstanceId, Entry> {
-    return this.#entries ?? this.#before.entries;
+  /** As they are by now: what is put later is not in a table that was taken before. */
+  get entries(): EntryTable {
+    return this.#entries;
   }
 
   nextNumber(): number {
@@ -37,22 +42,22 @@ export class Change {
   }
 
   put(entry: Entry): Entry {
-    this.#entries ??= new Map(this.#before.entries);
-    this.#entries.set(entry.instance.id, entry);
+    this.#entries = this.#entries.put(entry);
     return entry;
   }
 
   drop(entry: Entry): void {
-    this.#entries ??= new Map(this.#before.entries);
-    this.#entries.delete(entry.instance.id);
+    this.#entries = this.#entries.without(entry.instance.id);
   }
 
+  /** Members, or their states, differ. */
   publish(): void {
-    this.#published = "now";
+    this.#published = true;
   }
 
-  publishLater(): void {
-    if (this.#published === "no") this.#published = "later";
+  /** Of a listed instance nothing but its figures differs. */
+  reported(id: InstanceId): void {
+    this.#reported.push(id);
   }
 
   probe(entry: Entry, again = true): void {
@@ -74,15 +79,19 @@ export class Change {
   }
 
   finish(answer: Answer): Applied {
-    const publishes = this.#published !== "no";
+    const news = this.#news();
     const state: RegistryState = {
       ...this.#before,
-      entries: this.entries,
+      entries: this.#entries,
       lastNumber: this.#lastNumber,
       tickedAt: this.#ticked ? this.now : this.#before.tickedAt,
-      version: this.#before.version + (publishes ? 1 : 0),
+      version: this.#before.version + (news === null ? 0 : 1),
     };
-    const publish: Effect[] = publishes ? [{ kind: "publish", urgent: this.#published === "now" }] : [];
-    return { state, effects: [...publish, ...this.#effects], answer };
+    return { state, effects: news === null ? this.#effects : [news, ...this.#effects], answer };
+  }
+
+  #news(): Effect | null {
+    if (this.#published) return { kind: "publish" };
+    return this.#reported.length === 0 ? null : { kind: "reported", ids: this.#reported };
   }
 }

@@ -2,7 +2,9 @@
 import type { Instance } from "../fleet/instance.ts";
 import type { Change } from "./change.ts";
 import type { Admitted, Door } from "./commands.ts";
-import { type Answer, type Entry, isListed, type Lease } from "./state.ts";
+import type { EntryTable } from "./entry-table.ts";
+import { type Entry, isListed, type Lease } from "./entry.ts";
+import type { Answer } from "./state.ts";
 
 /** A lease is not taken over by another open connection sooner: two clients that both claim an instance must not make it flap. */
 const MIN_TAKEOVER_MS = 5000;
@@ -24,8 +26,7 @@ export function enter(change: Change, admitted: Admitted, door: Door): Answer {
 
 function enterNew(change: Change, admitted: Admitted, door: Door): Answer {
   const { maxInstances } = change.rules;
-  const held = change.entries.values().filter((entry) => entry.health !== "gone");
-  if (countUpTo(held, maxInstances) >= maxInstances) {
+  if (isFull(change.entries, maxInstances)) {
     change.log("warn", `Refused ${admitted.instance.id}: the table is full (${maxInstances} instances)`);
     return { ok: false, code: "table_full", message: `the table is full (${maxInstances} instances)` };
   }
@@ -101,8 +102,10 @@ function isHeldByOther(lease: Lease | null, connection: number): lease is Lease 
   return lease !== null && lease.connection !== null && lease.connection !== connection;
 }
 
-function countUpTo(entries: Iterable<Entry>, limit: number): number {
-  let count = 0;
-  for (const _ of entries) if (++count >= limit) break;
-  return count;
+/** Evicted ones take no place; nearly always the size alone tells. */
+function isFull(entries: EntryTable, maxInstances: number): boolean {
+  if (entries.size < maxInstances) return false;
+  let held = 0;
+  for (const { health } of entries.values()) if (health !== "gone") held++;
+  return held >= maxInstances;
 }

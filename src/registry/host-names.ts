@@ -2,7 +2,6 @@
  * Host names in registrations (option allow-host-names): looked up once, here, and from then on the instance is its address. So the
  * address that was checked is the one that is connected to, whatever the name means later. Called before admission.ts.
  */
-import { lookup } from "node:dns/promises";
 import type { Draft } from "./admission.ts";
 import { canonicalAddress } from "./addresses.ts";
 
@@ -25,6 +24,8 @@ export async function resolveHost(draft: Draft, resolve: ResolveName): Promise<D
 }
 
 export async function resolveByDns(name: string): Promise<readonly string[]> {
+  // Loaded when the first name comes: most routers never see one.
+  const { lookup } = await import("node:dns/promises");
   const found = await lookup(name, { all: true });
   return found.map(({ address }) => address);
 }

@@ -8,7 +8,8 @@ import type { Admission, Draft } from "./admission.ts";
 import type { RegistryCommand } from "./commands.ts";
 import { parseRegistration } from "./http-registration.ts";
 import type { RegistryLog } from "./log.ts";
-import { type Answer, type Entry, isListed } from "./state.ts";
+import { type Entry, isListed } from "./entry.ts";
+import type { Answer } from "./state.ts";
 
 export interface HttpDoorDeps {
   readonly apply: (command: RegistryCommand) => Answer;

@@ -1,7 +1,7 @@
 /** What time and closed connections do to leases. */
 import type { Role } from "../fleet/instance.ts";
 import type { Change } from "./change.ts";
-import { type Entry, isListed } from "./state.ts";
+import { type Entry, isListed } from "./entry.ts";
 
 /** An evicted address is watched this long for its return; lines of register.yaml for ever. */
 const WATCH_MS = 24 * 3_600_000;

@@ -8,7 +8,7 @@ import type { Timers } from "../registration/router-link.ts";
 import type { EngineFigures, EngineReport } from "./commands.ts";
 import { fetchProblem } from "./health.ts";
 import type { RegistryLog } from "./log.ts";
-import { type Entry, isListed } from "./state.ts";
+import { type Entry, isListed } from "./entry.ts";
 
 export interface ScrapeTarget {
   readonly instance: Instance;

@@ -1,7 +1,7 @@
 /** Options of registration and health: section `manager` of config.yaml, the Go router's first, then ours. */
 import { z } from "zod";
+import { parseIpRange } from "../lib/ip-address.ts";
 import { count, seconds, text, toggle } from "../lib/option-types.ts";
-import { blockList } from "./addresses.ts";
 
 export const registryOptions = z.object({
   "register-path": text()
@@ -67,10 +67,5 @@ export const registryOptions = z.object({
 export type RegistryOptions = z.infer<typeof registryOptions>;
 
 function isRange(range: string): boolean {
-  try {
-    blockList([range]);
-    return true;
-  } catch {
-    return false; // the refinement reports it with its position
-  }
+  return parseIpRange(range) !== null;
 }

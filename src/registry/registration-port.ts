@@ -2,7 +2,7 @@
 import type { RegistryLog } from "./log.ts";
 import type { RegistryOptions } from "./options.ts";
 import type { RegistrySettings } from "./settings.ts";
-import { openTcpDoor, type TcpDoor, type TcpDoorDeps } from "./tcp.ts";
+import type { TcpDoor, TcpDoorDeps } from "./tcp.ts";
 
 const MAX_CONNECTIONS = 1024;
 
@@ -12,14 +12,16 @@ type PortDeps = Pick<TcpDoorDeps, "apply" | "admit" | "now"> & { readonly log: R
  * Null when the door is switched off, or when the automatic port is busy: an operator who never asked for a second port must not be
  * kept from serving by it. Throws when the port was asked for.
  */
-export function openRegistrationPort(
+export async function openRegistrationPort(
   options: RegistryOptions,
   settings: RegistrySettings,
   routerPort: number,
   deps: PortDeps,
-): TcpDoor | null {
+): Promise<TcpDoor | null> {
   const wanted = wantedPort(options["registration-port"], routerPort);
   if (wanted === null) return null;
+  // Loaded with its msgpack only where the port is wanted.
+  const { openTcpDoor } = await import("./tcp.ts");
   const host = options["registration-host"];
   const token = options["registration-token"];
   const { heartbeatMs, rules, maxConnectionsPerAddress } = settings;

@@ -7,7 +7,8 @@ import { Change } from "./change.ts";
 import type { EngineFigures, EngineReport, LeaseRef, RegistryCommand } from "./commands.ts";
 import { enter } from "./enter.ts";
 import { closeConnection, endLease, expireLeases } from "./leases.ts";
-import { type Answer, type Applied, type Entry, isListed, type RegistryState } from "./state.ts";
+import { type Entry, isListed } from "./entry.ts";
+import type { Answer, Applied, RegistryState } from "./state.ts";
 
 /** Evicted addresses that are watched for their return; the oldest is dropped for a new one. */
 const MAX_GONE = 1024;
@@ -59,7 +60,7 @@ function beat(change: Change, at: LeaseRef, figures: EngineFigures | null): Answ
   if (entry?.lease?.number !== at.lease) return notRegistered(at.id);
   const lease = { ...entry.lease, expiresAt: change.now + change.rules.leaseMs };
   const report = figures === null ? entry.report : { figures, at: change.now, scraped: false };
-  if (figures !== null && isListed(entry)) change.publishLater();
+  if (figures !== null && isListed(entry)) change.reported(at.id);
   return { ok: true, entry: change.put({ ...entry, lease, report }) };
 }
 
@@ -68,7 +69,7 @@ function takeReport(change: Change, { id, epoch, figures }: EngineReport): void 
   if (entry?.epoch !== epoch || !isListed(entry)) return;
   // The first one makes the instance known; what it says later can wait a little.
   if (entry.report === null) change.publish();
-  else change.publishLater();
+  else change.reported(id);
   change.put({ ...entry, report: { figures, at: change.now, scraped: true } });
 }
 

@@ -5,7 +5,7 @@
 import { rename } from "node:fs/promises";
 import type { Draft } from "./admission.ts";
 import { parseRegistration } from "./http-registration.ts";
-import { type Entry, isListed } from "./state.ts";
+import { type Entry, isListed } from "./entry.ts";
 
 export interface SavedEntry {
   readonly draft: Draft;

@@ -1,26 +1,26 @@
 /**
- * The registry as the rest of the router sees it: owns the state, both doors, the prober and the clocks, and carries out what
- * `apply` decides. Created by commands/serve.ts on the main thread.
+ * The registry as the rest of the router sees it: owns the state, both doors, the watch over instances and the clocks, and carries out
+ * what `apply` decides. Created by commands/serve.ts on the main thread.
  */
 import { networkInterfaces } from "node:os";
 import type { ControlReply, ControlRequest } from "../fleet/control.ts";
 import type { InstanceId } from "../fleet/instance.ts";
-import type { FleetSnapshot } from "../fleet/snapshot.ts";
+import type { FleetReports, FleetSnapshot } from "../fleet/snapshot.ts";
 import { REAL_TIMERS, type Timers } from "../registration/router-link.ts";
 import { admit, type Admission, type AdmissionRules, type Draft, draftOfFields } from "./admission.ts";
 import type { RegistryCommand } from "./commands.ts";
-import { type Probe, Prober, probeOverHttp } from "./health.ts";
+import { type Probe, probeOverHttp } from "./health.ts";
 import { resolveByDns, resolveHost, type ResolveName } from "./host-names.ts";
 import { HttpDoor } from "./http.ts";
+import { InstanceWatch } from "./instance-watch.ts";
 import type { RegistryLog } from "./log.ts";
-import { MetricsScraper, type Scrape, scrapeOverHttp, scrapeTargets } from "./metrics-scraper.ts";
+import { type Scrape, scrapeOverHttp } from "./metrics-scraper.ts";
 import type { RegistryOptions } from "./options.ts";
 import { Publisher } from "./publisher.ts";
-import { RateLimit } from "./rate-limit.ts";
 import { openRegistrationPort } from "./registration-port.ts";
 import { apply } from "./registry.ts";
 import { type RegistrySettings, settingsOf } from "./settings.ts";
-import { type Answer, type Effect, emptyState, isListed, snapshotOf } from "./state.ts";
+import { type Answer, type Effect, emptyState, reportsOf, snapshotOf } from "./state.ts";
 import { StaticFleet } from "./static-fleet.ts";
 import type { TcpDoor } from "./tcp.ts";
 
@@ -55,6 +55,8 @@ export interface RegistryService {
   snapshot(): FleetSnapshot;
   /** Returns how to stop listening. */
   onSnapshot(listener: (snapshot: FleetSnapshot) => void): () => void;
+  /** Figures that came in since the last snapshot; the next snapshot has them too. Returns how to stop listening. */
+  onReports(listener: (reports: FleetReports) => void): () => void;
   /** A worker saw a request fail on the instance: it is probed at once. */
   observe(id: InstanceId): void;
   /** Requests under way on each instance, summed over all workers; call it a few times a second. Missing means none. */
@@ -66,11 +68,8 @@ export interface RegistryService {
 }
 
 const TICK_MS = 250;
-const ASLEEP_MS = 2000;
 /** How often it is looked whether a reload has switched scraping on. */
 const IDLE_SCRAPE_MS = 1000;
-/** Looks at one instance for the sake of failed requests, of which there may be thousands. */
-const OBSERVE_RATE = { burst: 1, perSecond: 2 };
 
 export function createRegistry(options: RegistryOptions, surroundings: RegistrySurroundings): RegistryService {
   return new Service(options, surroundings);
@@ -83,15 +82,13 @@ class Service implements RegistryService {
   readonly #log: RegistryLog;
   readonly #now: () => number;
   readonly #timers: Timers;
-  readonly #prober: Prober;
-  readonly #scraper: MetricsScraper;
+  readonly #watch: InstanceWatch;
   readonly #publisher: Publisher;
   readonly #http: HttpDoor;
   readonly #static: StaticFleet;
   readonly #waiting = new Map<InstanceId, ((joined: boolean) => void)[]>();
   readonly #stopClocks = new Set<() => void>();
   readonly #ownAddresses: ReadonlySet<string>;
-  readonly #observed = new RateLimit(OBSERVE_RATE);
   #state;
   #tcp: TcpDoor | null = null;
 
@@ -105,16 +102,22 @@ class Service implements RegistryService {
     this.#state = emptyState(this.#settings.rules);
     const interfaces = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
     this.#ownAddresses = new Set(interfaces.map((item) => item.address));
-    const { probePath, probeTimeoutMs } = this.#settings;
-    this.#prober = new Prober(surroundings.probe ?? probeOverHttp, probePath, probeTimeoutMs);
-    this.#scraper = new MetricsScraper({
+    this.#watch = new InstanceWatch({
+      apply: (command) => this.#apply(command),
+      entries: () => this.#state.entries,
+      settings: () => this.#settings,
+      probe: surroundings.probe ?? probeOverHttp,
       scrape: surroundings.scrape ?? scrapeOverHttp,
-      timeoutMs: () => this.#settings.scrapeTimeoutMs,
+      now: this.#now,
       timers: this.#timers,
       log: this.#log,
-      report: (reports) => this.#apply({ kind: "report", reports }),
     });
-    this.#publisher = new Publisher(() => this.snapshot(), this.#now, this.#timers);
+    this.#publisher = new Publisher({
+      snapshot: () => this.snapshot(),
+      reports: (ids) => reportsOf(this.#state, ids, this.#now()),
+      now: this.#now,
+      timers: this.#timers,
+    });
     const doorDeps = {
       apply: (command: RegistryCommand) => this.#apply(command),
       joined: (id: InstanceId) => this.#joined(id),
@@ -124,7 +127,7 @@ class Service implements RegistryService {
     this.#http = new HttpDoor({
       ...doorDeps,
       admit: (draft, peer) => this.#admit(draft, peer),
-      isHealthy: (id) => this.#isHealthy(id),
+      isHealthy: (id) => this.#watch.isHealthy(id),
     });
     this.#static = new StaticFleet(options["register-path"], options["saved-table-path"], {
       ...doorDeps,
@@ -136,7 +139,7 @@ class Service implements RegistryService {
   async start(): Promise<void> {
     await this.#static.restore();
     await this.#static.load();
-    this.#tcp = openRegistrationPort(this.#options, this.#settings, this.#surroundings.routerPort, {
+    this.#tcp = await openRegistrationPort(this.#options, this.#settings, this.#surroundings.routerPort, {
       apply: (command) => this.#apply(command),
       admit: (fields, peer) => admit(draftOfFields(fields), peer, this.#admissionRules()),
       log: this.#log,
@@ -151,18 +154,17 @@ class Service implements RegistryService {
     );
     this.#every(
       () => this.#settings.probeIntervalMs,
-      () => this.#probeAll(),
+      () => this.#watch.probeAll(),
     );
     this.#every(
       () => this.#settings.scrapeIntervalMs ?? IDLE_SCRAPE_MS,
-      () => this.#scrape("all"),
+      () => this.#watch.scrapeAll(),
     );
   }
 
   async stop(): Promise<void> {
     for (const stopClock of this.#stopClocks) stopClock();
-    this.#prober.stop();
-    this.#scraper.stop();
+    this.#watch.stop();
     this.#tcp?.stop();
     this.#tcp = null;
     this.#publisher.stop();
@@ -173,7 +175,7 @@ class Service implements RegistryService {
   configure(options: RegistryOptions, reportsWanted: boolean): void {
     this.#settings = settingsOf(options, reportsWanted);
     this.#state = { ...this.#state, rules: this.#settings.rules };
-    this.#prober.configure(this.#settings.probePath, this.#settings.probeTimeoutMs);
+    this.#watch.configure();
   }
 
   checkRegisterFile(): Promise<readonly string[]> {
@@ -193,11 +195,15 @@ class Service implements RegistryService {
   }
 
   onSnapshot(listener: (snapshot: FleetSnapshot) => void): () => void {
-    return this.#publisher.listen(listener);
+    return this.#publisher.onSnapshot(listener);
+  }
+
+  onReports(listener: (reports: FleetReports) => void): () => void {
+    return this.#publisher.onReports(listener);
   }
 
   observe(id: InstanceId): void {
-    if (this.#observed.take(id, this.#now())) this.#apply({ kind: "observed", id });
+    this.#watch.observe(id);
   }
 
   inFlight(counts: ReadonlyMap<InstanceId, number>): void {
@@ -222,11 +228,15 @@ class Service implements RegistryService {
   #perform(effect: Effect): void {
     switch (effect.kind) {
       case "publish":
-        this.#publisher.changed(effect.urgent);
-        if (effect.urgent) this.#fleetChanged();
+        this.#publisher.changed();
+        this.#static.changed();
+        this.#watch.fleetChanged();
+        return;
+      case "reported":
+        this.#publisher.reported(effect.ids);
         return;
       case "probe":
-        this.#requestProbe(effect.id, effect.again);
+        this.#watch.probe(effect.id, effect.again);
         return;
       case "revoke":
         this.#tcp?.revoke(effect.connection, effect.lease, effect.reason);
@@ -237,53 +247,6 @@ class Service implements RegistryService {
       case "log":
         this.#log[effect.level](effect.message);
     }
-  }
-
-  #fleetChanged(): void {
-    this.#static.changed();
-    this.#scraper.retain(this.#state.entries);
-    // A new instance is asked at once, lest it pass for idle until the next round.
-    this.#scrape("new");
-  }
-
-  #scrape(which: "new" | "all"): void {
-    if (this.#settings.scrapeIntervalMs === null) return;
-    const targets = scrapeTargets(this.#state.entries.values(), this.#now());
-    this.#scraper.ask(which === "all" ? targets : targets.filter(({ report }) => report === null));
-  }
-
-  #probeAll(): void {
-    for (const id of this.#state.entries.keys()) this.#requestProbe(id, false);
-  }
-
-  #requestProbe(id: InstanceId, again: boolean): void {
-    const entry = this.#state.entries.get(id);
-    if (entry === undefined) return;
-    const lane = isListed(entry) ? "in-service" : "waiting";
-    this.#prober.request({ id, lane, begin: () => this.#beginProbe(id) }, again);
-  }
-
-  #beginProbe(id: InstanceId): (problem: string | null) => void {
-    const startedAt = this.#now();
-    const entry = this.#state.entries.get(id);
-    const generation = entry?.generation ?? 0;
-    // An evicted address fails every few seconds: not worth a line each time.
-    const level = entry?.health === "gone" ? "debug" : "error";
-    return (problem) => {
-      // Far over its limit: not the instance was slow but this process was asleep, and the answer may wait unread.
-      if (problem !== null && this.#now() - startedAt > this.#settings.probeTimeoutMs + ASLEEP_MS) {
-        this.#requestProbe(id, true);
-        return;
-      }
-      if (problem !== null && problem !== "") this.#log[level](problem);
-      this.#apply({ kind: "probed", id, generation, startedAt, healthy: problem === null });
-    };
-  }
-
-  async #isHealthy(id: InstanceId): Promise<boolean> {
-    const problem = await this.#prober.ask(id);
-    if (problem !== null && problem !== "") this.#log.error(problem);
-    return problem === null;
   }
 
   /** Whoever is told that an instance joined may send a request for it at once: by then the worker threads know of it. */

@@ -1,5 +1,5 @@
 /** Options as the parts of the registry use them: times in milliseconds, rules as data. Called by service.ts. */
-import { type AddressRules, blockList } from "./addresses.ts";
+import { type AddressRules, ipRanges } from "./addresses.ts";
 import type { RegistryOptions } from "./options.ts";
 import type { RegistryRules } from "./state.ts";
 
@@ -41,7 +41,7 @@ export function settingsOf(options: RegistryOptions, reportsWanted: boolean): Re
     addresses: {
       denyMetadata: options["deny-link-local"],
       allowLoopback: options["allow-loopback"],
-      allowed: cidrs.length === 0 ? null : blockList(cidrs),
+      allowed: cidrs.length === 0 ? null : ipRanges(cidrs),
     },
     probePath: path.startsWith("/") ? path : `/${path}`,
     probeTimeoutMs: options["health-check-timeout-secs"] * 1000,

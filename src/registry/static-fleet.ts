@@ -7,7 +7,8 @@ import type { RegistryCommand } from "./commands.ts";
 import type { RegistryLog } from "./log.ts";
 import { type FileEntry, parseRegisterFile } from "./register-file.ts";
 import { formatTable, readTable, writeTable } from "./saved-table.ts";
-import { type Answer, type Entry, isListed } from "./state.ts";
+import { type Entry, isListed } from "./entry.ts";
+import type { Answer } from "./state.ts";
 
 export interface StaticFleetDeps {
   readonly apply: (command: RegistryCommand) => Answer;

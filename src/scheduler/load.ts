@@ -8,7 +8,7 @@
  */
 import type { InstanceLoad } from "../fleet/digest.ts";
 import type { Instance } from "../fleet/instance.ts";
-import type { FleetMember, SchedulableState } from "../fleet/snapshot.ts";
+import type { FleetMember, LoadReport, SchedulableState } from "../fleet/snapshot.ts";
 import type { SchedulingRequest } from "./assignment.ts";
 import { EngineReport } from "./engine-report.ts";
 import { Fading } from "./fading.ts";
@@ -123,6 +123,11 @@ export class LoadAccount implements Candidate {
     this.#report.update(member.report, this.requestCount, now);
     this.#warmUpMs = warmUpMs;
     this.#warmUntil = warmUpMs > 0 ? now - member.readyAgeMs + warmUpMs : -Infinity;
+    this.#extendSurcharge();
+  }
+
+  takeReport(report: LoadReport, now: number): void {
+    this.#report.update(report, this.requestCount, now);
     this.#extendSurcharge();
   }
 

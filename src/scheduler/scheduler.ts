@@ -6,7 +6,7 @@
 import type { InstanceLoad, LoadDigest } from "../fleet/digest.ts";
 import type { InstanceId, Role } from "../fleet/instance.ts";
 import { ROLES } from "../fleet/instance.ts";
-import type { FleetMember, FleetSnapshot } from "../fleet/snapshot.ts";
+import type { FleetMember, FleetReports, FleetSnapshot } from "../fleet/snapshot.ts";
 import type { Random } from "../lib/random.ts";
 import type { AssignResult, Dispatcher, PromptUse, Refusal, SchedulingRequest } from "./assignment.ts";
 import { CountedAssignment } from "./counted-assignment.ts";
@@ -107,6 +107,14 @@ export class Scheduler implements Dispatcher {
     this.#pools = new Pools(this.#members, now);
     this.#peers.withdrawSilent(now);
     this.#averageLoads(now);
+  }
+
+  /** Figures that engines reported since the last snapshot. */
+  report({ version, reports }: FleetReports, now: number): void {
+    if (version <= this.#version) return;
+    this.#version = version;
+    for (const [id, report] of reports) this.#accounts.get(id)?.takeReport(report, now);
+    this.#pools = new Pools(this.#members, now);
   }
 
   /** Another dispatcher's digest; its own is ignored. */

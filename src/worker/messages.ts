@@ -2,7 +2,7 @@
 import type { ControlReply, ControlRequest } from "../fleet/control.ts";
 import type { LoadDigest } from "../fleet/digest.ts";
 import type { InstanceId } from "../fleet/instance.ts";
-import type { FleetSnapshot } from "../fleet/snapshot.ts";
+import type { FleetReports, FleetSnapshot } from "../fleet/snapshot.ts";
 import type { FrontName } from "../front/front.ts";
 import type { LogOptions } from "../log/options.ts";
 import type { MetricData } from "../metrics/metric-set.ts";
@@ -38,6 +38,7 @@ export type ToWorker =
   /** With the fleet: a thread that listened before it knew it would answer 503. */
   | { readonly kind: "start"; readonly settings: WorkerSettings; readonly snapshot: FleetSnapshot }
   | { readonly kind: "snapshot"; readonly snapshot: FleetSnapshot }
+  | { readonly kind: "reports"; readonly reports: FleetReports }
   | { readonly kind: "digest"; readonly digest: LoadDigest }
   /** Another thread ended: its load is gone. */
   | { readonly kind: "withdraw"; readonly dispatcher: string }

@@ -1,8 +1,9 @@
 /** One worker thread as the pool sees it: its Worker, what it last told, and whether it still answers. */
 import type { InstanceLoad, LoadDigest } from "../fleet/digest.ts";
 import type { InstanceId } from "../fleet/instance.ts";
+import type { FleetSnapshot } from "../fleet/snapshot.ts";
 import { NO_METRICS, type MetricData } from "../metrics/metric-set.ts";
-import type { FromWorker, InstanceFigures, LiveOptions, ToWorker } from "./messages.ts";
+import type { FromWorker, InstanceFigures, LiveOptions, ToWorker, WorkerSettings } from "./messages.ts";
 
 export interface ThreadEvents {
   /** All messages that the thread object does not keep for itself. */
@@ -20,10 +21,14 @@ export class PoolThread {
   readonly #listening = Promise.withResolvers<number>();
   readonly #drained = Promise.withResolvers<void>();
   readonly #loads = new Map<InstanceId, InstanceLoad>();
-  #collected = Promise.withResolvers<void>();
-  #configured = Promise.withResolvers<void>();
+  /** Of those who wait for figures. */
+  readonly #collected: (() => void)[] = [];
+  /** One for each `configure` without an answer, in their order, which is that of the answers. */
+  readonly #configured: (() => void)[] = [];
   #unansweredPings = 0;
   #lastError = "";
+  /** Its `start` was sent. */
+  hasBegun = false;
   isListening = false;
   hasListened = false;
   /** Its load and figures count no more. */
@@ -49,8 +54,7 @@ export class PoolThread {
       this.hasEnded = true;
       // A thread that is gone holds up nobody.
       this.#drained.resolve();
-      this.#collected.resolve();
-      this.#configured.resolve();
+      for (const resolve of [...this.#collected.splice(0), ...this.#configured.splice(0)]) resolve();
       this.#listening.reject(
         new Error(`worker thread ended before it listened${this.#lastError && `: ${this.#lastError}`}`),
       );
@@ -87,15 +91,19 @@ export class PoolThread {
     this.send({ kind: "ping" });
   }
 
+  begin(settings: WorkerSettings, snapshot: FleetSnapshot): void {
+    this.hasBegun = true;
+    this.send({ kind: "start", settings, snapshot });
+  }
+
   send(message: ToWorker): void {
     this.#worker.postMessage(message);
   }
 
   /** Resolves when the thread has sent its figures. */
   collect(): Promise<void> {
-    this.#collected = Promise.withResolvers<void>();
     this.send({ kind: "collect" });
-    return this.#collected.promise;
+    return new Promise((resolve) => this.#collected.push(resolve));
   }
 
   /** Its requests are gone, and its counts are the pool's now. */
@@ -107,9 +115,8 @@ export class PoolThread {
 
   /** Resolves when the thread has taken the options over, or has ended. */
   configure(options: LiveOptions): Promise<void> {
-    this.#configured = Promise.withResolvers<void>();
     this.send({ kind: "configure", options });
-    return this.#configured.promise;
+    return new Promise((resolve) => this.#configured.push(resolve));
   }
 
   terminate(): void {
@@ -130,7 +137,7 @@ export class PoolThread {
       case "metrics":
         this.metrics = message.data;
         this.instances = message.instances;
-        this.#collected.resolve();
+        for (const resolve of this.#collected.splice(0)) resolve();
         return true;
       case "digest":
         this.#noteDigest(message.digest);
@@ -139,7 +146,7 @@ export class PoolThread {
         this.#drained.resolve();
         return true;
       case "configured":
-        this.#configured.resolve();
+        this.#configured.shift()?.();
         return true;
       case "pong":
         return true;

@@ -4,18 +4,20 @@
  */
 import type { ControlReply, ControlRequest } from "../fleet/control.ts";
 import type { InstanceId } from "../fleet/instance.ts";
-import { EMPTY_SNAPSHOT, type FleetSnapshot } from "../fleet/snapshot.ts";
-import { METRICS } from "../metrics/catalog.ts";
-import { addMetrics, hasLabelValue, NO_METRICS, type MetricData } from "../metrics/metric-set.ts";
-import { Departures } from "./departures.ts";
-import type { CutScope, FromWorker, InstanceFigures, LiveOptions, WorkerSettings } from "./messages.ts";
+import type { FleetReports, FleetSnapshot } from "../fleet/snapshot.ts";
+import type { CutScope, FromWorker, LiveOptions, WorkerSettings } from "./messages.ts";
+import { type PoolFigures, PoolTally, type PoolTotals, type SessionFigures, sumInstances } from "./pool-tally.ts";
 import { PoolThread } from "./pool-thread.ts";
+import { listenProblem } from "./port-check.ts";
 
 export interface PoolEvents {
+  /** The fleet as it is now: what a thread begins with. */
+  fleet(): FleetSnapshot;
   control(request: ControlRequest): Promise<ControlReply>;
   /** Access lines of a thread. */
   lines(text: string): void;
   observed(id: InstanceId): void;
+  info(message: string): void;
   warn(message: string): void;
   error(message: string): void;
 }
@@ -26,24 +28,6 @@ export type PoolSettings = Omit<WorkerSettings, "name" | "seed" | "prefixSeed" |
   readonly workers: number;
   readonly seed: number;
 };
-
-export interface PoolFigures {
-  readonly data: MetricData;
-  /** Sum of requests, mean of load, over the threads. */
-  readonly instances: readonly InstanceFigures[];
-  readonly workers: number;
-  readonly restarts: number;
-  readonly oldestDigestMs: number;
-}
-
-/** For the status line: by what the threads told last. */
-export interface PoolTotals {
-  /** Inference requests that ended since the start. */
-  readonly requests: number;
-  readonly inFlight: number;
-  readonly serving: number;
-  readonly workers: number;
-}
 
 /** How long a scrape waits for the threads; those that are late count with their last figures. */
 const COLLECT_MS = 250;
@@ -63,10 +47,7 @@ export class WorkerPool {
   readonly #events: PoolEvents;
   readonly #threads: PoolThread[] = [];
   #port: number;
-  #snapshot: FleetSnapshot = EMPTY_SNAPSHOT;
-  /** Figures of threads that ended: what they counted stays counted. */
-  #endedMetrics: MetricData = NO_METRICS;
-  readonly #departures = new Departures();
+  readonly #tally = new PoolTally();
   #restarts = 0;
   #crashedAt = -Infinity;
   #generation = 0;
@@ -79,22 +60,31 @@ export class WorkerPool {
     this.#port = settings.port;
   }
 
+  /** Creates the threads: they load their code meanwhile, and serve from `start` on. */
+  load(): void {
+    for (let index = 0; index < this.#settings.workers; index++) this.#create(index);
+  }
+
   /** Resolves with the port once all threads listen. Rejects when one cannot. */
   async start(): Promise<number> {
-    const { workers } = this.#settings;
-    // The first one finds the port, if it is 0; the others share it.
-    for (let index = 0; index < workers; index++) {
-      const thread = this.#spawn(index);
-      this.#port = await thread.listening;
-    }
+    if (this.#threads.length === 0) this.load();
+    const [first, ...others] = this.#threads;
+    const together = this.#port === 0 ? others : this.#threads;
+    // Where the port is 0 the first one finds it, and the others share it.
+    if (first !== undefined && this.#port === 0) this.#port = await this.#begin(first);
+    await Promise.all(together.map((thread) => this.#begin(thread)));
     this.#watch = setInterval(() => this.#checkThreads(), WATCH_MS);
     return this.#port;
   }
 
   publish(snapshot: FleetSnapshot): void {
-    this.#snapshot = snapshot;
-    this.#departures.update(snapshot, performance.now());
-    for (const thread of this.#threads) thread.send({ kind: "snapshot", snapshot });
+    this.#tally.update(snapshot);
+    for (const thread of this.#begun) thread.send({ kind: "snapshot", snapshot });
+  }
+
+  /** Figures between two snapshots. */
+  report(reports: FleetReports): void {
+    for (const thread of this.#begun) thread.send({ kind: "reports", reports });
   }
 
   /** Requests on each instance, over all threads, by their last digests. */
@@ -106,18 +96,13 @@ export class WorkerPool {
     return total;
   }
 
-  /** How often sessions came back to their instance, of how many choices, since the start. */
-  sessions(): { readonly hits: number; readonly total: number } {
-    const data = this.#threads.reduce((sum, thread) => addMetrics(sum, thread.metrics), this.#endedMetrics);
-    const count = (name: string): number => data.counters.get(name) ?? 0;
-    return { hits: count(METRICS.cacheHits.name), total: count(METRICS.cacheRequests.name) };
+  sessions(): SessionFigures {
+    return this.#tally.sessions(this.#threads);
   }
 
   totals(): PoolTotals {
-    const data = this.#threads.reduce((sum, thread) => addMetrics(sum, thread.metrics), this.#endedMetrics);
-    const ended = data.histograms.get(METRICS.requestDuration.name)?.counts ?? [];
     return {
-      requests: ended.reduce((sum, count) => sum + count, 0),
+      requests: this.#tally.requests(this.#threads),
       inFlight: this.inFlight()
         .values()
         .reduce((sum, count) => sum + count, 0),
@@ -135,7 +120,7 @@ export class WorkerPool {
   async configure(options: LiveOptions): Promise<void> {
     this.#settings = { ...this.#settings, ...options };
     // One that ended is started with the new ones.
-    const all = Promise.all(this.#living.map((thread) => thread.configure(options)));
+    const all = Promise.all(this.#begun.map((thread) => thread.configure(options)));
     const inTime = await Promise.race([all.then(() => true), Bun.sleep(CONFIGURE_MS).then(() => false)]);
     if (!inTime) throw new Error(`not every worker thread took the options over within ${CONFIGURE_MS} ms`);
   }
@@ -145,7 +130,7 @@ export class WorkerPool {
     await Promise.race([Promise.all(fresh), Bun.sleep(COLLECT_MS)]);
     const now = performance.now();
     return {
-      data: this.#living.reduce((sum, thread) => addMetrics(sum, thread.metrics), this.#endedMetrics),
+      data: this.#tally.metrics(this.#living),
       instances: sumInstances(this.#living),
       workers: this.#living.filter((thread) => thread.isListening).length,
       restarts: this.#restarts,
@@ -181,25 +166,39 @@ export class WorkerPool {
     return this.#threads.filter((thread) => !thread.hasEnded);
   }
 
-  #spawn(index: number): PoolThread {
+  /** A thread takes no message before its `start`, which has all in it that they would have told. */
+  get #begun(): readonly PoolThread[] {
+    return this.#living.filter((thread) => thread.hasBegun);
+  }
+
+  #create(index: number): PoolThread {
     const generation = this.#generation++;
     const thread = new PoolThread(index, generation, {
       message: (message) => this.#received(thread, message),
       ended: (reason) => this.#restart(thread, reason),
     });
     this.#threads[index] = thread;
+    return thread;
+  }
+
+  /** Resolves with the port once the thread listens. */
+  async #begin(thread: PoolThread): Promise<number> {
     const { workers, seed, ...shared } = this.#settings;
     const settings = {
       ...shared,
       port: this.#port,
       reusePort: workers > 1,
       name: thread.name,
-      seed: seed + generation,
+      seed: seed + thread.generation,
       prefixSeed: seed,
     };
-    thread.send({ kind: "start", settings, snapshot: this.#snapshot });
-    thread.send({ kind: "dispatchers", index, count: workers });
-    return thread;
+    thread.begin(settings, this.#events.fleet());
+    thread.send({ kind: "dispatchers", index: thread.index, count: workers });
+    try {
+      return await thread.listening;
+    } catch (error) {
+      throw new Error(listenProblem(this.#settings.hostname, this.#port, error), { cause: error });
+    }
   }
 
   #received(thread: PoolThread, message: FromWorker): void {
@@ -248,8 +247,7 @@ export class WorkerPool {
 
   /** The thread took its own requests with it; the others learn that its load is gone. */
   #restart(thread: PoolThread, reason: string): void {
-    this.#endedMetrics = addMetrics(this.#endedMetrics, thread.metrics);
-    thread.forget();
+    this.#tally.keep(thread);
     // One that never listened fails the start as a whole.
     if (this.#stopping || (this.#watch === null && !thread.hasListened)) return;
     for (const other of this.#threads) if (other !== thread) other.send({ kind: "withdraw", dispatcher: thread.name });
@@ -260,25 +258,24 @@ export class WorkerPool {
     this.#events.error(`Worker thread ${thread.name} ended (${reason}), starting it again`);
     setTimeout(() => {
       if (this.#stopping) return;
-      const next = this.#spawn(thread.index);
-      next.listening.catch((error: unknown) => {
-        if (this.#stopping || next.hasEnded) return;
-        this.#events.error(`Worker thread ${next.name} cannot serve: ${String(error)}`);
-        // Its end starts another one.
-        next.terminate();
-      });
+      void this.#bringBack(this.#create(thread.index));
     }, delayMs);
   }
 
-  #forgetDeparted(): void {
-    const gone = this.#departures.takeForgotten(performance.now());
-    if (gone.size === 0) return;
-    const counters = [...this.#endedMetrics.counters].filter(([series]) => !hasLabelValue(series, gone));
-    this.#endedMetrics = { ...this.#endedMetrics, counters: new Map(counters) };
+  async #bringBack(thread: PoolThread): Promise<void> {
+    try {
+      await this.#begin(thread);
+      this.#events.info(`Worker thread ${thread.name} serves`);
+    } catch (error) {
+      if (this.#stopping || thread.hasEnded) return;
+      this.#events.error(`Worker thread ${thread.name} cannot serve: ${String(error)}`);
+      // Its end starts another one.
+      thread.terminate();
+    }
   }
 
   #checkThreads(): void {
-    this.#forgetDeparted();
+    this.#tally.forgetDeparted();
     for (const thread of this.#living) {
       thread.ping();
       // One that is still starting may take long on a busy machine.
@@ -287,13 +284,4 @@ export class WorkerPool {
       thread.terminate();
     }
   }
-}
-
-function sumInstances(threads: readonly PoolThread[]): readonly InstanceFigures[] {
-  const all = threads.flatMap((thread) => thread.instances);
-  return [...Map.groupBy(all, ({ id }) => id)].map(([id, figures]) => ({
-    id,
-    inFlight: figures.reduce((sum, { inFlight }) => sum + inFlight, 0),
-    load: figures.reduce((sum, { load }) => sum + load, 0) / figures.length,
-  }));
 }

@@ -90,6 +90,9 @@ export class WorkerService {
       case "snapshot":
         this.#update(message.snapshot);
         return;
+      case "reports":
+        this.#scheduler.report(message.reports, now());
+        return;
       case "digest":
         this.#scheduler.receive(message.digest, now());
         return;

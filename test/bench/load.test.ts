@@ -124,5 +124,6 @@ describe("a run of the generator", () => {
     using server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("no", { status: 503 }) });
     const result = await new LoadRun({ ...SPEC, port: server.port ?? 0 }).run(() => {});
     expect(result.failures).toBeGreaterThan(0);
+    expect(Object.keys(result.failureKinds)).toEqual([expect.stringMatching(/^http\/1\.1 [45]\d\d/)]);
   });
 });

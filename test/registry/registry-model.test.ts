@@ -4,7 +4,8 @@ import { instanceId, type InstanceId, type Role } from "../../src/fleet/instance
 import { admit, draftOfFields } from "../../src/registry/admission.ts";
 import type { RegistryCommand } from "../../src/registry/commands.ts";
 import { apply } from "../../src/registry/registry.ts";
-import { type Applied, emptyState, isListed, type RegistryState, snapshotOf } from "../../src/registry/state.ts";
+import { isListed } from "../../src/registry/entry.ts";
+import { type Applied, emptyState, type RegistryState, snapshotOf } from "../../src/registry/state.ts";
 
 const MAX_INSTANCES = 4;
 const IDS = [1, 2, 3, 4, 5, 6].map((n) => instanceId("http", `10.0.0.${n}`, 80));
@@ -96,9 +97,11 @@ function checkInvariants(
 ): void {
   const snapshot = snapshotOf(state, now);
   const entries = [...state.entries.values()];
-  // The version grows by one exactly when something is published; a membership that differs is published.
+  // The version grows by one exactly when something is published, be it figures alone; a membership that differs is published.
   const published = effects.some((effect) => effect.kind === "publish");
-  expect(state.version - before.version).toBe(published ? 1 : 0);
+  const reported = effects.some((effect) => effect.kind === "reported");
+  expect(state.version - before.version).toBe(published || reported ? 1 : 0);
+  expect(published && reported).toBe(false);
   const shape = (s: RegistryState): unknown => snapshotOf(s, now).members.map((m) => [m.instance, m.state, m.epoch]);
   if (!published) expect(shape(state)).toEqual(shape(before));
   // The snapshot holds each listed instance once, and nothing that is joining or gone.
@@ -142,9 +145,9 @@ test("whatever happens in whatever order, the invariants of the fleet hold", () 
       for (const { step: made, afterMs } of steps) {
         now += afterMs;
         const command = commandOf(made, state, now);
-        const frozen = JSON.stringify([...state.entries]);
+        const frozen = JSON.stringify([...state.entries.values()]);
         const applied = apply(state, command, now);
-        expect(JSON.stringify([...state.entries])).toBe(frozen); // the old state is left alone
+        expect(JSON.stringify([...state.entries.values()])).toBe(frozen); // the old state is left alone
         checkInvariants(state, applied, command, now);
         state = applied.state;
       }

@@ -2,11 +2,11 @@ import { describe, expect, test } from "bun:test";
 import { type Instance, instanceId, type InstanceId } from "../../src/fleet/instance.ts";
 import type { Admitted, Door, RegistryCommand } from "../../src/registry/commands.ts";
 import { apply } from "../../src/registry/registry.ts";
+import type { Entry } from "../../src/registry/entry.ts";
 import {
   type Applied,
   type Effect,
   emptyState,
-  type Entry,
   type RegistryRules,
   type RegistryState,
   snapshotOf,
@@ -335,7 +335,7 @@ describe("snapshot", () => {
     fleet.now = 100;
     const at = { id: A, lease: fleet.entry(A)?.lease?.number ?? 0 };
     fleet.run({ kind: "beat", at, figures: { running: 1, waiting: 2, kvUsage: 0.5 } });
-    expect(fleet.effects).toEqual([{ kind: "publish", urgent: false }]);
+    expect(fleet.effects).toEqual([{ kind: "reported", ids: [A] }]);
     fleet.now = 150;
     fleet.run({ kind: "beat", at, figures: null });
     expect(fleet.effects).toEqual([]);

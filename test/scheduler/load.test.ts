@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import type { LoadReport } from "../../src/fleet/snapshot.ts";
 import type { Scheduler } from "../../src/scheduler/scheduler.ts";
-import { assigned, byPolicy, COMPLETED, FAILED, fleet, idOf, loadOf, member, schedulerOf } from "./support.ts";
+import { assigned, byPolicy, COMPLETED, countOf, FAILED, fleet, idOf, loadOf, member, schedulerOf } from "./support.ts";
 
 function schedulerOver(members: readonly ReturnType<typeof member>[], seed = 1): Scheduler {
   const scheduler = schedulerOf({}, seed);
@@ -179,6 +179,25 @@ test("a gate opens by itself when its report has grown stale", () => {
   scheduler.update({ version: 1, members: [gated, member(1)] }, 0);
   expect(assigned(scheduler, 9_999).instance.id).toBe(idOf(1));
   expect(assigned(scheduler, 10_000).instance.id).toBe(idOf(0));
+});
+
+test("figures that come between two snapshots count like those of a snapshot, and leave all else as it is", () => {
+  const scheduler = schedulerOf(byPolicy("request_num"));
+  scheduler.update({ version: 1, members: [member(0), member(1)] }, 0);
+  scheduler.report({ version: 2, reports: [[idOf(0), report({ kvUsage: 0.99, waiting: 3 })]] }, 5000);
+  expect(assigned(scheduler, 5000).instance.id).toBe(idOf(1));
+  expect(loadOf(scheduler, 0, 5000)).toBe(3);
+  expect(countOf(scheduler, 0)).toBe(0);
+  // The gate opens when they are stale.
+  expect(assigned(scheduler, 15_000).instance.id).toBe(idOf(0));
+});
+
+test("figures that are older than the snapshot, or of an instance that left, change nothing", () => {
+  const scheduler = schedulerOf();
+  scheduler.update({ version: 5, members: [member(0)] }, 0);
+  scheduler.report({ version: 5, reports: [[idOf(0), report({ running: 9 })]] }, 0);
+  scheduler.report({ version: 6, reports: [[idOf(1), report({ running: 9 })]] }, 0);
+  expect(scheduler.inFlight(0).map(({ id, load }) => [id, load])).toEqual([[idOf(0), 0]]);
 });
 
 test("when all engines are full of cache, all are taken", () => {

@@ -1,7 +1,7 @@
 /** The pool with real worker threads. */
 import { afterEach, describe, expect, test } from "bun:test";
 import type { ControlReply } from "../../src/fleet/control.ts";
-import type { FleetSnapshot } from "../../src/fleet/snapshot.ts";
+import { EMPTY_SNAPSHOT, type FleetSnapshot } from "../../src/fleet/snapshot.ts";
 import { logOptions } from "../../src/log/options.ts";
 import { proxyOptions } from "../../src/proxy/options.ts";
 import { schedulerOptions } from "../../src/scheduler/options.ts";
@@ -18,6 +18,8 @@ afterEach(() => {
 
 interface Setup {
   readonly pool: WorkerPool;
+  readonly publish: (snapshot: FleetSnapshot) => void;
+  readonly infos: string[];
   readonly errors: string[];
   readonly lines: string[];
 }
@@ -26,12 +28,15 @@ function setUp(
   workers: number,
   port = 0,
   control: () => Promise<ControlReply> = () => Promise.reject(new Error("oops")),
+  hostname = "127.0.0.1",
 ): Setup {
+  const infos: string[] = [];
   const errors: string[] = [];
+  let known: FleetSnapshot = EMPTY_SNAPSHOT;
   const lines: string[] = [];
   const pool = new WorkerPool(
     {
-      hostname: "127.0.0.1",
+      hostname,
       port,
       workers,
       seed: 1,
@@ -42,15 +47,21 @@ function setUp(
       log: logOptions.parse({}),
     },
     {
+      fleet: () => known,
       control,
       lines: (text) => lines.push(text),
       observed: () => undefined,
+      info: (message) => infos.push(message),
       warn: () => undefined,
       error: (message) => errors.push(message),
     },
   );
   started.push(pool);
-  return { pool, errors, lines };
+  const publish = (snapshot: FleetSnapshot): void => {
+    known = snapshot;
+    pool.publish(snapshot);
+  };
+  return { pool, publish, infos, errors, lines };
 }
 
 function fleet(...ports: readonly number[]): FleetSnapshot {
@@ -79,8 +90,8 @@ async function counted(pool: WorkerPool, prefix: string): Promise<number> {
 
 describe("D03 a thread that ends", () => {
   test("is started again, the others serve on, and no figure goes down", async () => {
-    const { pool, errors } = setUp(2);
-    pool.publish(fleet(upstream().port));
+    const { pool, publish, infos, errors } = setUp(2);
+    publish(fleet(upstream().port));
     const port = await pool.start();
     let sent = 0;
     const seen: number[] = [];
@@ -96,6 +107,7 @@ describe("D03 a thread that ends", () => {
     for (let i = 0; i < 10; i++) await serve();
     expect((await pool.figures()).restarts).toBe(1);
     await pollUntil(async () => (await pool.figures()).workers === 2, "the restart");
+    expect(infos).toEqual(["Worker thread worker-0.2 serves"]);
     for (let i = 0; i < 10; i++) await serve();
     expect(sent).toBeGreaterThanOrEqual(29);
     expect(seen).toEqual(seen.toSorted((a, b) => a - b));
@@ -124,6 +136,39 @@ test("a port that is taken fails the start with its reason, and leaves nothing b
   expect(failure).toMatch(/EADDRINUSE|in use/i);
 });
 
+test("a host that is none of this machine fails the start with its name and what is wanted", async () => {
+  const { pool } = setUp(1, 0, undefined, "203.0.113.1");
+  const failure = await pool.start().then(() => "started", String);
+  expect(failure).toContain(`server.host is "203.0.113.1", wanted an address or name of this machine`);
+});
+
+test("threads that were loaded early take up the fleet that is known when they start", async () => {
+  const { pool, publish } = setUp(2);
+  pool.load();
+  publish(fleet(upstream().port));
+  const port = await pool.start();
+  for (let i = 0; i < 4; i++) expect((await ask(port, chat()))?.status).toBe(200);
+});
+
+test("options that are changed twice at once end as the last ones say, and both callers learn when", async () => {
+  const { pool, publish } = setUp(2);
+  publish(fleet(upstream().port));
+  const port = await pool.start();
+  const limited = (bytes: number): Promise<void> =>
+    pool.configure({
+      proxy: proxyOptions.parse({ "max-body-bytes": bytes }),
+      scheduler: schedulerOptions.parse({}),
+      log: logOptions.parse({}),
+    });
+  const done: string[] = [];
+  const first = limited(1_000_000).then(() => done.push("first"));
+  const second = limited(10).then(() => done.push("second"));
+  await second;
+  for (let i = 0; i < 4; i++) expect((await ask(port, chat()))?.status).toBe(413);
+  await first;
+  expect(done).toEqual(["first", "second"]);
+});
+
 test("control requests are answered by the main thread, also when that makes a mistake", async () => {
   const { pool, errors } = setUp(1);
   const port = await pool.start();
@@ -144,8 +189,8 @@ describe("D01 draining", () => {
     let answer: () => void = () => undefined;
     const server = upstream();
     server.script = (peer) => (answer = () => peer.write(answerText('{"late":1}')));
-    const { pool } = setUp(2);
-    pool.publish(fleet(server.port));
+    const { pool, publish } = setUp(2);
+    publish(fleet(server.port));
     const port = await pool.start();
     const client = await RawClient.connect(port);
     client.send(chat());
@@ -166,8 +211,8 @@ describe("D01 draining", () => {
   test("ends in time though a client does not", async () => {
     const server = upstream();
     server.script = () => undefined;
-    const { pool } = setUp(1);
-    pool.publish(fleet(server.port));
+    const { pool, publish } = setUp(1);
+    publish(fleet(server.port));
     const port = await pool.start();
     const client = await RawClient.connect(port);
     client.send(chat());

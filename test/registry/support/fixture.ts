@@ -1,10 +1,12 @@
 /** A registry service under test: fake clock, timers and probe, a log that remembers; the TCP door on a free port if wanted. */
 import type { ControlReply } from "../../../src/fleet/control.ts";
+import type { InstanceId } from "../../../src/fleet/instance.ts";
 import type { Timers } from "../../../src/registration/router-link.ts";
 import type { Probe } from "../../../src/registry/health.ts";
 import type { ResolveName } from "../../../src/registry/host-names.ts";
 import { registryOptions } from "../../../src/registry/options.ts";
 import { createRegistry, type RegistryService } from "../../../src/registry/service.ts";
+import type { Entry } from "../../../src/registry/entry.ts";
 
 /** Time that passes only when told to. */
 export class FakeClock implements Timers {
@@ -115,4 +117,44 @@ export function createFixture(
 
 export function mixed(port: number, more: object = {}): object {
   return { role: "mixed", host_ip: "10.0.0.1", port, ...more };
+}
+
+/** An entry of the table as an HTTP registration makes it, ready; `differs` is laid over it. */
+export function entryOf(id: InstanceId, differs: Partial<Entry>): Entry {
+  const { hostname: host, port } = new URL(id);
+  return {
+    instance: {
+      id,
+      role: "mixed",
+      scheme: "http",
+      host,
+      port: Number(port),
+      metricsPort: Number(port),
+      model: null,
+      weight: 1,
+      maxInFlight: null,
+      connectorPort: null,
+      engineWorkerQueuePort: null,
+      transferProtocol: null,
+      rdmaPorts: null,
+      deviceIds: null,
+      tpSize: 0,
+      version: null,
+    },
+    health: "ready",
+    drained: false,
+    generation: 1,
+    epoch: 1,
+    bootId: null,
+    byHttp: true,
+    fromFile: null,
+    lease: null,
+    failures: 0,
+    successes: 0,
+    registeredAt: 0,
+    readyAt: 0,
+    goneAt: null,
+    report: null,
+    ...differs,
+  };
 }
