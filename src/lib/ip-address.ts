@@ -1,6 +1,6 @@
 /**
  * IP literals and ranges of them, read strictly. `node:net` has both, but loads streams and resolvers with them: 5 ms of the start of
- * every router and every worker thread. Used by registry/addresses.ts.
+ * every router and every worker thread. Used by registry/addresses.ts and proxy/client-address.ts.
  */
 
 /** 4 or 16 bytes, as they are on the wire. */

@@ -1,5 +1,5 @@
 /** The address that an access line shows: as the Go router finds it. For the log only: anybody may send these fields. */
-import { isIP } from "node:net";
+import { isIpv4, isIpv6 } from "../lib/ip-address.ts";
 import type { Downstream } from "./downstream.ts";
 
 export function clientAddress(client: Downstream): string {
@@ -10,5 +10,5 @@ export function clientAddress(client: Downstream): string {
 function leftmost(list: string | null): string | null {
   if (list === null) return null;
   const entries = list.split(",").map((entry) => entry.trim());
-  return entries.every((entry) => isIP(entry) !== 0) ? (entries[0] ?? null) : null;
+  return entries.every((entry) => isIpv4(entry) || isIpv6(entry)) ? (entries[0] ?? null) : null;
 }

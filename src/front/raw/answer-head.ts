@@ -1,5 +1,4 @@
 /** The head of an answer as text (RFC 9112 §4, §6). Used by raw-downstream.ts. */
-import { STATUS_CODES } from "node:http";
 import type { HeaderList } from "../../upstream/response-head.ts";
 
 /** How the client finds the end of the body. `close` is for HTTP/1.0 clients of a stream. */
@@ -16,6 +15,38 @@ export interface AnswerHead {
   readonly nowMs: number;
 }
 
+/** Those that engines and this router use; the phrase may be empty (RFC 9112 §4). */
+const REASONS: ReadonlyMap<number, string> = new Map([
+  [200, "OK"],
+  [201, "Created"],
+  [202, "Accepted"],
+  [204, "No Content"],
+  [206, "Partial Content"],
+  [301, "Moved Permanently"],
+  [302, "Found"],
+  [303, "See Other"],
+  [304, "Not Modified"],
+  [307, "Temporary Redirect"],
+  [308, "Permanent Redirect"],
+  [400, "Bad Request"],
+  [401, "Unauthorized"],
+  [403, "Forbidden"],
+  [404, "Not Found"],
+  [405, "Method Not Allowed"],
+  [408, "Request Timeout"],
+  [409, "Conflict"],
+  [413, "Content Too Large"],
+  [414, "URI Too Long"],
+  [415, "Unsupported Media Type"],
+  [422, "Unprocessable Content"],
+  [429, "Too Many Requests"],
+  [431, "Request Header Fields Too Large"],
+  [500, "Internal Server Error"],
+  [501, "Not Implemented"],
+  [502, "Bad Gateway"],
+  [503, "Service Unavailable"],
+  [504, "Gateway Timeout"],
+]);
 const FRAMING_NAMES = new Set(["connection", "content-length", "transfer-encoding"]);
 // oxlint-disable-next-line no-control-regex -- these are the characters to refuse
 const FORBIDDEN = /[\0-\x08\x0a-\x1f\x7f\u0100-\uffff]/;
@@ -24,7 +55,7 @@ const FORBIDDEN = /[\0-\x08\x0a-\x1f\x7f\u0100-\uffff]/;
 export function answerHead({ status, headers, framing, connection, nowMs }: AnswerHead): string {
   if (!Number.isInteger(status) || status < 200 || status > 599)
     throw new Error(`cannot answer with the status ${status}, want 200 to 599`);
-  let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n`;
+  let head = `HTTP/1.1 ${status} ${REASONS.get(status) ?? ""}\r\n`;
   let hasDate = false;
   for (const [name, value] of headers) {
     const lower = name.length === 4 || name.length >= 10 ? name.toLowerCase() : "";
