@@ -144,20 +144,16 @@ export class ClientConnection implements AnswerConnection {
     this.#socket.shutdown();
   }
 
-  send(bytes: Buffer): boolean {
+  send(bytes: Buffer, length: number): boolean {
     if (this.#state === "closed") return true;
-    if (this.#unsent.length === 0) {
-      const written = this.#socket.write(bytes);
-      if (written >= bytes.length) return true;
-      this.#unsent.push(Buffer.from(bytes.subarray(Math.max(0, written))));
-    } else {
-      this.#unsent.push(Buffer.from(bytes));
-    }
+    const written = this.#unsent.length === 0 ? this.#socket.write(bytes, 0, length) : 0;
+    if (written >= length) return true;
+    this.#unsent.push(Buffer.from(bytes.subarray(Math.max(0, written), length)));
     return false;
   }
 
   sendContinue(): void {
-    this.send(CONTINUE);
+    this.send(CONTINUE, CONTINUE.length);
   }
 
   resumeBody(): void {

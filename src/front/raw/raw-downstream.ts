@@ -12,8 +12,8 @@ export interface AnswerConnection {
   readonly peer: string;
   /** The connection does not outlive this answer, whatever the client wants. */
   readonly isLast: boolean;
-  /** Sends; what the socket does not take is kept, and copied. False: more should wait for `onDrain`. */
-  send(bytes: Buffer): boolean;
+  /** Sends the first `length` bytes; what the socket does not take is kept, and copied. False: more should wait for `onDrain`. */
+  send(bytes: Buffer, length: number): boolean;
   /** The client waits for `100 Continue`. */
   sendContinue(): void;
   /** The body is wanted now. */
@@ -213,19 +213,24 @@ export class RawDownstream implements FrontClient {
     const bytes = totalOf(parts);
     const isChunk = this.#framing === "chunked" && bytes > 0;
     const before = isChunk ? `${head}${bytes.toString(16)}\r\n` : head;
-    const after = isChunk ? `\r\n${tail}` : tail;
-    const length = before.length + bytes + after.length;
-    const out = length <= SCRATCH.length ? SCRATCH.subarray(0, length) : Buffer.allocUnsafe(length);
-    let at = out.write(before, 0, "latin1");
+    const length = before.length + bytes + (isChunk ? 2 : 0) + tail.length;
+    const out = length <= SCRATCH.length ? SCRATCH : Buffer.allocUnsafe(length);
+    let at = before === "" ? 0 : out.write(before, 0, "latin1");
     for (const part of parts) {
       out.set(part, at);
       at += part.length;
     }
-    out.write(after, at, "latin1");
-    return this.#connection.send(out);
+    if (isChunk) {
+      out[at++] = CR;
+      out[at++] = LF;
+    }
+    if (tail !== "") out.write(tail, at, "latin1");
+    return this.#connection.send(out, length);
   }
 }
 
+const CR = 13;
+const LF = 10;
 const LAST_CHUNK = "0\r\n\r\n";
 /** One answer at a time is put together here; what the socket does not take of it is copied out. */
 const SCRATCH = Buffer.allocUnsafe(128 * 1024);

@@ -22,8 +22,8 @@ export class FakeSocket {
   constructor({ takes = () => Infinity, accept }: FakeSetup = {}) {
     const socket: Pick<Socket, "write" | "pause" | "resume" | "end" | "shutdown" | "terminate" | "remoteAddress"> = {
       remoteAddress: "::ffff:10.0.0.1",
-      write: (bytes) => {
-        const text = Buffer.from(bytes as Uint8Array).toString("latin1");
+      write: (bytes, offset = 0, length = (bytes as Uint8Array).length) => {
+        const text = Buffer.from(bytes as Uint8Array).toString("latin1", offset, offset + length);
         const taken = Math.min(text.length, takes());
         this.sent += text.slice(0, taken);
         return taken;
