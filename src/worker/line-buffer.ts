@@ -6,12 +6,15 @@
 const FIRST_BYTES = 64 * 1024;
 /** Further lines are dropped, and counted. */
 const MAX_BYTES = 1024 * 1024;
+/** Characters that are put together before they become bytes: one call for some fifteen lines. */
+const BATCH = 2048;
 /** UTF-8 bytes of a UTF-16 unit at most. */
 const MAX_UNIT_BYTES = 3;
 
 export class LineBuffer {
   #bytes = Buffer.allocUnsafe(FIRST_BYTES);
   #used = 0;
+  #batch = "";
   #dropped = 0;
 
   /** Lines dropped so far. */
@@ -25,16 +28,23 @@ export class LineBuffer {
       this.#dropped++;
       return;
     }
-    const wanted = this.#used + line.length * MAX_UNIT_BYTES;
-    if (wanted > this.#bytes.length) this.#grow(wanted);
-    this.#used += this.#bytes.write(line, this.#used);
+    this.#batch += line;
+    if (this.#batch.length > BATCH) this.#encode();
   }
 
   /** Lines since the last call; empty when there are none. */
   take(): string {
+    this.#encode();
     const lines = this.#bytes.toString("utf8", 0, this.#used);
     this.#used = 0;
     return lines;
+  }
+
+  #encode(): void {
+    const wanted = this.#used + this.#batch.length * MAX_UNIT_BYTES;
+    if (wanted > this.#bytes.length) this.#grow(wanted);
+    this.#used += this.#bytes.write(this.#batch, this.#used);
+    this.#batch = "";
   }
 
   #grow(wanted: number): void {
