@@ -35,7 +35,9 @@ export function costTable(results: Results, suites: readonly Suite[]): string {
       const cells = README_ARMS.map((arm) => spreadOf(results, name, arm, "cpuUs")?.median.toFixed(1) ?? "");
       return `| ${[title, ...cells].join(" | ")} |`;
     });
-  return [`| CPU time, µs | ${README_ARMS.join(" | ")} |`, "|---|---:|---:|---:|", ...rows].join("\n");
+  return [`| CPU time, µs | ${README_ARMS.join(" | ")} |`, `|---|${"---:|".repeat(README_ARMS.length)}`, ...rows].join(
+    "\n",
+  );
 }
 
 async function rewrite(path: string, marker: string, content: string): Promise<void> {
