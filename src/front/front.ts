@@ -3,6 +3,7 @@
  * raw/ on sockets with a parser of our own. Made by worker/service.ts, one a thread.
  */
 import type { Downstream } from "../proxy/downstream.ts";
+import type { HeaderList } from "../upstream/response-head.ts";
 
 export interface FrontClient extends Downstream {
   /** A stream of events that has begun. */
@@ -43,3 +44,16 @@ export type FrontName = (typeof FRONTS)[number];
 
 /** How long a connection without a request stays open. */
 export const IDLE_CONNECTION_SECS = 60;
+
+/** Whether an answer with these fields is a stream of events. */
+export function isEventStream(headers: HeaderList): boolean {
+  return headers.some(
+    ([name, value]) => name.toLowerCase() === "content-type" && value.startsWith("text/event-stream"),
+  );
+}
+
+/** A dual-stack socket shows IPv4 peers as `::ffff:10.0.0.1`; one that was reset while it waited to be accepted has no peer any more. */
+export function plainAddress(address: string | undefined): string {
+  if (address === undefined) return "";
+  return address.startsWith("::ffff:") ? address.slice(7) : address;
+}

@@ -23,7 +23,7 @@ export type HeadResult =
   { readonly ok: true; readonly head: ResponseHead } | { readonly ok: false; readonly problem: string };
 
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5][0-9]{2})(?: [^\r\n\0]*)?$/;
-const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+export const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 // oxlint-disable-next-line no-control-regex -- these are the bytes to refuse
 const FORBIDDEN_IN_VALUE = /[\0-\x08\x0a-\x1f\x7f]/;
 /** RFC 9110 §7.6.1, and what proxies have always treated so. */
@@ -96,7 +96,7 @@ function readFields(text: string): Fields | string {
 }
 
 /** Without the blanks and tabs around it. `trim` would take off more, such as a stray LF or a no-break space, and hide it. */
-function fieldValue(text: string, from: number, to: number): string {
+export function fieldValue(text: string, from: number, to: number): string {
   let start = from;
   let end = to;
   while (start < end && isBlank(text.charCodeAt(start))) start++;

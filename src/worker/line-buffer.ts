@@ -1,6 +1,6 @@
 /**
  * Collects the log lines of a thread between two sends, as bytes: as one long string they would live on through garbage collections, each
- * of which walks all of it (84 -> 80 µs a request). Kept by recorder.ts.
+ * of which walks all of it. Kept by recorder.ts.
  */
 
 const FIRST_BYTES = 64 * 1024;

@@ -16,7 +16,7 @@ export const workerOptions = z.object({
   front: choice(FRONTS)
     .default("serve")
     .describe(
-      "What takes connections: `serve` is Bun's own HTTP server, `raw` a parser of this program on plain sockets, which costs about half of the CPU time a request.",
+      "What takes connections: `serve` is Bun's own HTTP server, `raw` a parser of this program on plain sockets, with which a small request costs about two thirds of the CPU time.",
     ),
   mode: choice(["debug", "release", "test"])
     .default("release")

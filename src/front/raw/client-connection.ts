@@ -8,7 +8,7 @@
 import type { Socket } from "bun";
 import { RouterError } from "../../errors.ts";
 import { respondError } from "../../proxy/respond.ts";
-import { IDLE_CONNECTION_SECS, type FrontOptions } from "../front.ts";
+import { IDLE_CONNECTION_SECS, plainAddress, type FrontOptions } from "../front.ts";
 import { IncomingBody } from "./incoming-body.ts";
 import { type AnswerConnection, RawDownstream } from "./raw-downstream.ts";
 import { RequestHeadReader, type RequestHead } from "./request-head.ts";
@@ -287,10 +287,4 @@ function hasBareLineFeed(bytes: Buffer): boolean {
 /** A method's letter, or the CR of an empty line. */
 function mayBeginRequest(byte: number): boolean {
   return byte === 13 || (byte > 32 && byte < 127);
-}
-
-/** A dual-stack socket shows IPv4 peers as `::ffff:10.0.0.1`; one that was reset while it waited to be accepted has no peer any more. */
-function plainAddress(address: string | undefined): string {
-  if (address === undefined) return "";
-  return address.startsWith("::ffff:") ? address.slice(7) : address;
 }

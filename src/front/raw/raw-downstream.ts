@@ -2,7 +2,7 @@
 import { RouterError } from "../../errors.ts";
 import { errorEvent, respondError } from "../../proxy/respond.ts";
 import type { HeaderList } from "../../upstream/response-head.ts";
-import type { FrontClient } from "../front.ts";
+import { isEventStream, type FrontClient } from "../front.ts";
 import { answerHead, asksToClose, type AnswerFraming } from "./answer-head.ts";
 import type { IncomingBody } from "./incoming-body.ts";
 import type { RequestHead } from "./request-head.ts";
@@ -239,10 +239,4 @@ function totalOf(parts: readonly Uint8Array[]): number {
   let total = 0;
   for (const part of parts) total += part.length;
   return total;
-}
-
-function isEventStream(headers: HeaderList): boolean {
-  return headers.some(
-    ([name, value]) => name.toLowerCase() === "content-type" && value.startsWith("text/event-stream"),
-  );
 }

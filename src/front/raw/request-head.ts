@@ -3,7 +3,7 @@
  * might read it the other way. Pure; client-connection.ts finds the bytes.
  */
 import { RouterError } from "../../errors.ts";
-import type { HeaderList } from "../../upstream/response-head.ts";
+import { FIELD_NAME, fieldValue, type HeaderList } from "../../upstream/response-head.ts";
 
 /** How the end of the body is found. A request without a body has the length 0. */
 export type RequestFraming = { readonly kind: "length"; readonly bytes: number } | { readonly kind: "chunked" };
@@ -27,7 +27,6 @@ export interface RequestHead {
 }
 
 const REQUEST_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) ([!-"$-~]+) HTTP\/1\.([01])$/;
-const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 /** DEL is taken out before it reaches an instance (proxy/headers.ts). */
 // oxlint-disable-next-line no-control-regex -- these are the bytes to refuse
 const FORBIDDEN_IN_VALUE = /[\0-\x08\x0a-\x1f]/;
@@ -59,7 +58,7 @@ export function readRequestHead(text: string): RequestHead {
 
 /**
  * Reads the heads of one connection. A client's requests mostly differ in the length of the body alone: such a head is recognised, which
- * costs 0.4 µs in place of 4.
+ * costs 1.3 µs in place of 3.7.
  */
 export class RequestHeadReader {
   #last: RequestHead | null = null;
@@ -96,7 +95,6 @@ export class RequestHeadReader {
   }
 }
 
-/** By name: a spread costs three times as much. */
 function withLength(head: RequestHead, bytes: number): RequestHead {
   const { method, path, query, http10, headers, lowerNames, keepAlive, waitsForContinue } = head;
   const framing = { kind: "length", bytes } as const;
@@ -134,7 +132,7 @@ function readFields(text: string, from: number): Fields {
     if (colon <= at || colon > end) throw invalid("a header line without a name and a colon");
     const name = text.slice(at, colon);
     const lower = lowerName(name);
-    const value = trimmed(text, colon + 1, end);
+    const value = fieldValue(text, colon + 1, end);
     if (FORBIDDEN_IN_VALUE.test(value)) throw invalid(`a control character in the value of ${lower}`);
     if (fields.headers.length === MAX_FIELDS) {
       throw new RouterError("headers_too_large", `at most ${MAX_FIELDS} fields are taken`);
@@ -160,7 +158,7 @@ function note(fields: Fields, lower: string, value: string): void {
       fields.length = value;
       break;
     case "transfer-encoding":
-      fields.transferEncoding = joined(fields.transferEncoding, value);
+      fields.transferEncoding = fields.transferEncoding === null ? value : `${fields.transferEncoding},${value}`;
       break;
     case "connection":
       fields.connection = fields.connection === "" ? value : `${fields.connection},${value}`;
@@ -171,16 +169,12 @@ function note(fields: Fields, lower: string, value: string): void {
   }
 }
 
-function joined(before: string | null, value: string): string {
-  return before === null ? value : `${before},${value}`;
-}
-
 function framingOf({ length, transferEncoding }: Fields, http10: boolean): RequestFraming {
   if (transferEncoding === null) return { kind: "length", bytes: length === null ? 0 : Number(length) };
   // Both at once, and any coding but chunked alone, is how requests are smuggled (RFC 9112 §6.1, §11.2).
   if (length !== null) throw invalid("Content-Length and Transfer-Encoding at once");
   if (http10) throw invalid("Transfer-Encoding on HTTP/1.0");
-  const codings = transferEncoding.split(",").map((coding) => trimmed(coding, 0, coding.length).toLowerCase());
+  const codings = transferEncoding.split(",").map((coding) => fieldValue(coding, 0, coding.length).toLowerCase());
   const named = codings.filter((coding) => coding !== "");
   if (named.length !== 1 || named[0] !== "chunked") throw invalid("Transfer-Encoding is not chunked alone");
   return { kind: "chunked" };
@@ -202,19 +196,6 @@ function lowerName(name: string): string {
   const lower = name.toLowerCase();
   if (LOWER_NAMES.size < MAX_KNOWN_NAMES && name.length <= 64) LOWER_NAMES.set(name, lower);
   return lower;
-}
-
-/** Without the blanks and tabs around it, and nothing else. */
-function trimmed(text: string, from: number, to: number): string {
-  let start = from;
-  let end = to;
-  while (start < end && isBlank(text.charCodeAt(start))) start++;
-  while (end > start && isBlank(text.charCodeAt(end - 1))) end--;
-  return text.slice(start, end);
-}
-
-function isBlank(code: number): boolean {
-  return code === 32 || code === 9;
 }
 
 /** RFC 9112 §3.2. Throws for a target that is none. */

@@ -4,7 +4,7 @@ import { Deadlines } from "../../lib/deadlines.ts";
 import { LEAST_SPEED, type BodySpeed } from "../body-speed.ts";
 
 /**
- * Up to this length Bun collects the body itself, which halves the cost of one of 220 KB; above it, or without a length, parts are
+ * Up to this length Bun collects the body itself, which costs less than reading parts; above it, or without a length, parts are
  * counted as they come.
  */
 const COLLECT_BYTES = 1024 * 1024;
