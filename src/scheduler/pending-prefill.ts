@@ -46,8 +46,11 @@ export class PendingPrefill {
 
   #expire(now: number): void {
     while (this.#head !== null && (this.#head.tokens === 0 || this.#head.expiresAt <= now)) {
-      this.giveBack(this.#head);
-      this.#head = this.#head.next;
+      const first = this.#head;
+      this.giveBack(first);
+      this.#head = first.next;
+      // An entry that a garbage collection has promoted would keep all later ones, until the next full collection.
+      first.next = null;
       if (this.#head === null) this.#tail = null;
     }
   }

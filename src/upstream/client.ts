@@ -2,6 +2,7 @@
  * The pooled HTTP/1.1 client behind the router: one per worker thread. proxy/forward.ts sends through it, the demo's load generator too.
  * Why not `fetch`: one HTTP thread and 256 requests a process, 64 idle connections, the answer's head held back (docs/performance.md).
  */
+import { LiveSet } from "../lib/live-set.ts";
 import { connect } from "./connection.ts";
 import { ConnectionPool } from "./connection-pool.ts";
 import { Exchange, type AnswerListener, type Clocks, type ExchangeHost, type UpstreamRequest } from "./exchange.ts";
@@ -23,7 +24,7 @@ export class UpstreamClient implements ExchangeHost {
   #options: UpstreamClientOptions;
   readonly #now: () => number;
   readonly #pools = new Map<string, ConnectionPool>();
-  readonly #exchanges = new Set<Exchange>();
+  readonly #exchanges = new LiveSet<Exchange>();
   readonly #sweeper: Timer;
   #sweptAt: number;
   #opened = 0;

@@ -3,6 +3,7 @@ import { EMPTY_SNAPSHOT, type FleetSnapshot } from "../fleet/snapshot.ts";
 import type { Front, FrontClient, FrontOptions } from "../front/front.ts";
 import { RawFront } from "../front/raw/raw-front.ts";
 import { ServeFront } from "../front/serve/serve-front.ts";
+import { LiveSet } from "../lib/live-set.ts";
 import { createRandom } from "../lib/random.ts";
 import type { ProxyContext, ProxyLimits } from "../proxy/context.ts";
 import { handle } from "../proxy/handle.ts";
@@ -31,7 +32,7 @@ export class WorkerService {
   #proxy: ProxyContext;
   readonly #ticker: Ticker;
   readonly #departures = new Departures();
-  readonly #clients = new Set<FrontClient>();
+  readonly #clients = new LiveSet<FrontClient>();
   #front: Front | null = null;
   #snapshot: FleetSnapshot = EMPTY_SNAPSHOT;
   #draining = false;

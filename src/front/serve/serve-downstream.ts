@@ -4,6 +4,7 @@
  */
 import type { Server } from "bun";
 import { RouterError } from "../../errors.ts";
+import { NO_PLACE } from "../../lib/live-set.ts";
 import { errorEvent, respondError } from "../../proxy/respond.ts";
 import type { HeaderList } from "../../upstream/response-head.ts";
 import { IDLE_CONNECTION_SECS, isEventStream, plainAddress, type FrontClient } from "../front.ts";
@@ -13,6 +14,7 @@ import { readRequestBody } from "./request-body.ts";
 const BODILESS = new Set([204, 205, 304]);
 
 export class ServeDownstream implements FrontClient {
+  place = NO_PLACE;
   readonly method: string;
   readonly path: string;
   readonly query: string;
