@@ -49,6 +49,13 @@ export class ChunkedDecoder {
     const end = bytes.length;
     let i = start;
     while (i < end && this.#state !== "done") {
+      if (this.#state === "size" && this.#digits === 0) {
+        const after = emitWholeChunk(bytes, i, emit);
+        if (after > i) {
+          i = after;
+          continue;
+        }
+      }
       if (this.#state === "payload") {
         const take = Math.min(this.#left, end - i);
         emit(bytes.subarray(i, i + take));
@@ -117,6 +124,28 @@ export class ChunkedDecoder {
     else return false;
     return true;
   }
+}
+
+/** Of a size that is read in one go: no chunk of a stream is longer. */
+const MAX_SHORT_DIGITS = 6;
+
+/**
+ * The short way for what nearly every read of a stream brings: a chunk without extensions, from its size to its last CRLF. Returns the
+ * index after it; `start` when it is anything else, which the states tell.
+ */
+function emitWholeChunk(bytes: Buffer, start: number, emit: (payload: Buffer) => void): number {
+  let size = 0;
+  let i = start;
+  for (const limit = start + MAX_SHORT_DIGITS; i < limit; i++) {
+    const digit = hexDigit(bytes[i] ?? 0);
+    if (digit < 0) break;
+    size = size * 16 + digit;
+  }
+  const payload = i + 2;
+  const end = payload + size;
+  if (size === 0 || bytes[i] !== CR || bytes[i + 1] !== LF || bytes[end] !== CR || bytes[end + 1] !== LF) return start;
+  emit(bytes.subarray(payload, end));
+  return end + 2;
 }
 
 function hexDigit(byte: number): number {

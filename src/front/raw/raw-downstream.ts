@@ -214,28 +214,43 @@ export class RawDownstream implements FrontClient {
     this.#parts = [];
     const bytes = totalOf(parts);
     const isChunk = this.#framing === "chunked" && bytes > 0;
-    const before = isChunk ? `${head}${bytes.toString(16)}\r\n` : head;
-    const length = before.length + bytes + (isChunk ? 2 : 0) + tail.length;
-    const out = length <= SCRATCH.length ? SCRATCH : Buffer.allocUnsafe(length);
-    let at = before === "" ? 0 : out.write(before, 0, "latin1");
+    const most = head.length + bytes + MAX_CHUNK_FRAMING + tail.length;
+    const out = most <= SCRATCH.length ? SCRATCH : Buffer.allocUnsafe(most);
+    let at = head === "" ? 0 : out.write(head, 0, "latin1");
+    if (isChunk) at = writeChunkSize(out, at, bytes);
     for (const part of parts) {
       out.set(part, at);
       at += part.length;
     }
-    if (isChunk) {
-      out[at++] = CR;
-      out[at++] = LF;
-    }
-    if (tail !== "") out.write(tail, at, "latin1");
-    return this.#connection.send(out, length);
+    if (isChunk) at = writeLineEnd(out, at);
+    if (tail !== "") at += out.write(tail, at, "latin1");
+    return this.#connection.send(out, at);
   }
 }
 
 const CR = 13;
 const LF = 10;
 const LAST_CHUNK = "0\r\n\r\n";
+/** Eight digits and two line ends. */
+const MAX_CHUNK_FRAMING = 12;
+const HEX_DIGITS = Buffer.from("0123456789abcdef");
 /** One answer at a time is put together here; what the socket does not take of it is copied out. */
 const SCRATCH = Buffer.allocUnsafe(128 * 1024);
+
+/** Digit by digit: as a string it would cost each event half a microsecond. Returns the index after the line. */
+function writeChunkSize(out: Buffer, start: number, bytes: number): number {
+  let at = start;
+  let shift = 28;
+  while (shift > 0 && bytes >>> shift === 0) shift -= 4;
+  for (; shift >= 0; shift -= 4) out[at++] = HEX_DIGITS[(bytes >>> shift) & 15] ?? 0;
+  return writeLineEnd(out, at);
+}
+
+function writeLineEnd(out: Buffer, at: number): number {
+  out[at] = CR;
+  out[at + 1] = LF;
+  return at + 2;
+}
 
 function totalOf(parts: readonly Uint8Array[]): number {
   let total = 0;
