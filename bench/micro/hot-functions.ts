@@ -46,7 +46,7 @@ const CASES: readonly Case[] = [
       return decoder.decode(event, 0, ignore);
     },
   },
-  { name: "read usage", run: () => readUsage(TAIL) },
+  { name: "read usage", run: () => readUsage({ bytes: TAIL, start: 0, end: TAIL.length }) },
   { name: "write an access line", run: () => accessLine("go", entry()) },
   { name: "record in a histogram", run: () => histogram.record(0.0123) },
   {

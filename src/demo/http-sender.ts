@@ -41,7 +41,7 @@ export class HttpSender {
           const named = answer.headers.find(([name]) => name.toLowerCase() === INSTANCE_HEADER);
           sink.onHead(answer.status, named?.[1] ?? null);
         },
-        onData: (chunk) => sink.onData(chunk),
+        onData: (bytes, start, end) => sink.onData(bytes.subarray(start, end)),
         onReadEnd: () => {},
         onEnd: () => sink.onEnd(),
         onFailure: (failure) => sink.onFailure(describeFailure(failure)),

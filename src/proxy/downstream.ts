@@ -18,8 +18,8 @@ export interface Downstream {
 
   /** The head of the answer; sent with the first `flush` or `end`. */
   head(status: number, headers: HeaderList): void;
-  /** Adds to the body. Nothing is sent before `flush` or `end`. */
-  write(chunk: Uint8Array): void;
+  /** Adds a part of `bytes` to the body, all of it by default. Nothing is sent before `flush` or `end`; until then the bytes must stay as they are. */
+  write(bytes: Buffer, start?: number, end?: number): void;
   /** Sends what was written. False: the client does not keep up, wait for `onDrain`. */
   flush(): boolean;
   end(): void;

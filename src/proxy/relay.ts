@@ -3,6 +3,7 @@
  * A short answer of known length is held until it is complete and leaves in one piece: one write, with its Content-Length, and an
  * instance that breaks meanwhile has not spoilt anything.
  */
+import type { ByteRange } from "../lib/byte-range.ts";
 import type { Assignment } from "../scheduler/assignment.ts";
 import type { AnswerListener, Exchange } from "../upstream/exchange.ts";
 import type { UpstreamFailure } from "../upstream/failure.ts";
@@ -14,7 +15,7 @@ import type { RequestRecord } from "./record.ts";
 import { errorEvent } from "./respond.ts";
 
 export type RelayResult =
-  | { readonly kind: "complete"; /** The end of the body, for `usage` and error objects. */ readonly tail: Buffer }
+  | { readonly kind: "complete"; /** The end of the body, for `usage` and error objects. */ readonly tail: ByteRange }
   | { readonly kind: "client-gone" }
   /** When nothing was passed on yet the client can still be answered otherwise. */
   | { readonly kind: "failed"; readonly failure: UpstreamFailure };
@@ -58,8 +59,8 @@ export class RelayListener implements AnswerListener {
   readonly #promise: RelayPromise;
   #stream = false;
   #hold = false;
-  #previous: Buffer = EMPTY;
-  #last: Buffer = EMPTY;
+  #previous: ByteRange = NOTHING;
+  #last: ByteRange = NOTHING;
   #partAt = 0;
   #stuck: Timer | null = null;
 
@@ -79,11 +80,11 @@ export class RelayListener implements AnswerListener {
     this.#client.head(status, headersFor(headers, type, record.routerHeaders));
   }
 
-  onData(chunk: Buffer): void {
+  onData(bytes: Buffer, start: number, end: number): void {
     this.#previous = this.#last;
-    this.#last = chunk;
-    this.#relayed.record.responseBytes += chunk.length;
-    this.#client.write(chunk);
+    this.#last = { bytes, start, end };
+    this.#relayed.record.responseBytes += end - start;
+    this.#client.write(bytes, start, end);
   }
 
   onReadEnd(): void {
@@ -101,7 +102,7 @@ export class RelayListener implements AnswerListener {
       this.#promise.reject(error);
       return;
     }
-    const tail = this.#previous.length === 0 ? this.#last : Buffer.concat([this.#previous, this.#last]);
+    const tail = this.#previous === NOTHING ? this.#last : joined(this.#previous, this.#last);
     const { record } = this.#relayed;
     if (this.#stream && record.status < 400) record.error = findStreamFault(tail);
     this.#settle({ kind: "complete", tail });
@@ -166,7 +167,15 @@ export class RelayListener implements AnswerListener {
 
 /** What the Go router makes of an answer without a type, unless it is binary. Bun would call it application/octet-stream. */
 const UNNAMED_TYPE: HeaderList = [["content-type", "text/plain; charset=utf-8"]];
-const EMPTY = Buffer.alloc(0);
+const NOTHING: ByteRange = { bytes: Buffer.alloc(0), start: 0, end: 0 };
+
+function joined(a: ByteRange, b: ByteRange): ByteRange {
+  const length = a.end - a.start;
+  const bytes = Buffer.allocUnsafe(length + b.end - b.start);
+  a.bytes.copy(bytes, 0, a.start, a.end);
+  b.bytes.copy(bytes, length, b.start, b.end);
+  return { bytes, start: 0, end: bytes.length };
+}
 
 /** The instance's own, and those added here. */
 function headersFor(own: HeaderList, type: HeaderList, routers: HeaderList): HeaderList {

@@ -77,10 +77,10 @@ export class TokenizerService implements Tokenizer {
       onHead: (head) => {
         ({ status } = head);
       },
-      onData: (chunk) => {
-        bytes += chunk.length;
+      onData: (part, start, end) => {
+        bytes += end - start;
         if (bytes > MAX_ANSWER_BYTES) resolve({ kind: "too-large" });
-        else parts.push(chunk);
+        else parts.push(part.subarray(start, end));
       },
       onReadEnd: () => undefined,
       onEnd: () => resolve({ kind: "answer", status, body: Buffer.concat(parts).toString("utf8") }),

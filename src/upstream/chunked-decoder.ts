@@ -6,6 +6,9 @@
 const CR = 13;
 const LF = 10;
 const SEMICOLON = 59;
+/** Told of `bytes` from `start` to before `end`. */
+type Emit = (bytes: Buffer, start: number, end: number) => void;
+
 const MAX_CHUNK_BYTES = 2 ** 48;
 /** Bound of all extensions of one chunk and of the whole trailer section. */
 const MAX_LINE_BYTES = 16 * 1024;
@@ -42,10 +45,10 @@ export class ChunkedDecoder {
   }
 
   /**
-   * Decodes `bytes` from `start`. Payload goes to `emit` as views into `bytes`.
+   * Decodes `bytes` from `start`. Payload goes to `emit` as ranges of `bytes`.
    * Returns the index after the last byte used (less than the length only when the body is done), or -1 on a violation.
    */
-  decode(bytes: Buffer, start: number, emit: (payload: Buffer) => void): number {
+  decode(bytes: Buffer, start: number, emit: Emit): number {
     const end = bytes.length;
     let i = start;
     while (i < end && this.#state !== "done") {
@@ -58,7 +61,7 @@ export class ChunkedDecoder {
       }
       if (this.#state === "payload") {
         const take = Math.min(this.#left, end - i);
-        emit(bytes.subarray(i, i + take));
+        emit(bytes, i, i + take);
         i += take;
         this.#left -= take;
         if (this.#left === 0) this.#state = "payload-cr";
@@ -133,7 +136,7 @@ const MAX_SHORT_DIGITS = 6;
  * The short way for what nearly every read of a stream brings: a chunk without extensions, from its size to its last CRLF. Returns the
  * index after it; `start` when it is anything else, which the states tell.
  */
-function emitWholeChunk(bytes: Buffer, start: number, emit: (payload: Buffer) => void): number {
+function emitWholeChunk(bytes: Buffer, start: number, emit: Emit): number {
   let size = 0;
   let i = start;
   for (const limit = start + MAX_SHORT_DIGITS; i < limit; i++) {
@@ -144,7 +147,7 @@ function emitWholeChunk(bytes: Buffer, start: number, emit: (payload: Buffer) =>
   const payload = i + 2;
   const end = payload + size;
   if (size === 0 || bytes[i] !== CR || bytes[i + 1] !== LF || bytes[end] !== CR || bytes[end + 1] !== LF) return start;
-  emit(bytes.subarray(payload, end));
+  emit(bytes, payload, end);
   return end + 2;
 }
 

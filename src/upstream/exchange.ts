@@ -133,9 +133,9 @@ export class Exchange implements ConnectionUser, ResponseListener, LiveMember {
     this.#listener.onHead(head);
   }
 
-  onData(chunk: Buffer): void {
+  onData(bytes: Buffer, start: number, end: number): void {
     // The listener may abort in the middle of a read; nothing follows then.
-    if (this.#phase === "answering") this.#listener.onData(chunk);
+    if (this.#phase === "answering") this.#listener.onData(bytes, start, end);
   }
 
   onClosed(detail: string): void {

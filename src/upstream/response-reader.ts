@@ -12,8 +12,8 @@ const MAX_INTERIM_ANSWERS = 16;
 
 export interface ResponseListener {
   onHead(head: ResponseHead): void;
-  /** A part of the body without its framing; a view that stays valid. */
-  onData(chunk: Buffer): void;
+  /** A part of the body without its framing: `bytes` from `start` to before `end`, which stay as they are. */
+  onData(bytes: Buffer, start: number, end: number): void;
 }
 
 /** `more`: not complete yet. `done`: complete. `broken`: not a valid answer. */
@@ -31,7 +31,7 @@ export class ResponseReader {
   #surplus = false;
   #sawByte = false;
   readonly #decoder = new ChunkedDecoder();
-  readonly #emit = (payload: Buffer): void => this.#listener?.onData(payload);
+  readonly #emit = (bytes: Buffer, start: number, end: number): void => this.#listener?.onData(bytes, start, end);
 
   /** Before each answer. */
   start(listener: ResponseListener): void {
@@ -60,30 +60,31 @@ export class ResponseReader {
 
   feed(bytes: Buffer): ReadState {
     this.#sawByte = true;
-    let rest = bytes;
+    if (this.#head !== null) return this.#feedBody(this.#head, bytes, 0);
+    const whole = this.#partialHead === null ? bytes : Buffer.concat([this.#partialHead, bytes]);
+    this.#partialHead = null;
+    let start = 0;
     while (this.#head === null) {
-      if (this.#partialHead !== null) {
-        rest = Buffer.concat([this.#partialHead, rest]);
-        this.#partialHead = null;
-      }
-      const end = rest.indexOf(HEAD_END);
-      if (end > MAX_HEAD_BYTES || (end < 0 && rest.length > MAX_HEAD_BYTES)) {
+      const end = whole.indexOf(HEAD_END, start);
+      if ((end < 0 ? whole.length : end) - start > MAX_HEAD_BYTES) {
         return broken(`head is longer than ${MAX_HEAD_BYTES} bytes`);
       }
-      if (end < 0) {
-        // HTTP/0.9, or another protocol: no use in waiting for the end of a head.
-        if (rest.length >= PREFIX.length && !rest.subarray(0, PREFIX.length).equals(PREFIX)) {
-          return broken("the answer is not HTTP/1.x");
-        }
-        this.#partialHead = rest;
-        return MORE;
-      }
-      const problem = this.#takeHead(rest.toString("latin1", 0, end));
+      if (end < 0) return this.#awaitHead(start === 0 ? whole : whole.subarray(start));
+      const problem = this.#takeHead(whole.toString("latin1", start, end));
       if (problem !== null) return broken(problem);
-      rest = rest.subarray(end + 4);
-      if (this.#head === null && rest.length === 0) return MORE;
+      start = end + HEAD_END.length;
+      if (this.#head === null && start === whole.length) return MORE;
     }
-    return this.#feedBody(this.#head, rest);
+    return this.#feedBody(this.#head, whole, start);
+  }
+
+  #awaitHead(part: Buffer): ReadState {
+    // HTTP/0.9, or another protocol: no use in waiting for the end of a head.
+    if (part.length >= PREFIX.length && part.compare(PREFIX, 0, PREFIX.length, 0, PREFIX.length) !== 0) {
+      return broken("the answer is not HTTP/1.x");
+    }
+    this.#partialHead = part;
+    return MORE;
   }
 
   /** The peer closed the connection: is the answer complete? */
@@ -106,23 +107,24 @@ export class ResponseReader {
     return null;
   }
 
-  #feedBody(head: ResponseHead, bytes: Buffer): ReadState {
+  #feedBody(head: ResponseHead, bytes: Buffer, start: number): ReadState {
+    const { length } = bytes;
     switch (head.framing.kind) {
       case "length": {
-        if (bytes.length > this.#left) this.#surplus = true;
-        const body = this.#surplus ? bytes.subarray(0, this.#left) : bytes;
-        this.#left -= body.length;
-        if (body.length > 0) this.#emit(body);
+        if (length - start > this.#left) this.#surplus = true;
+        const end = this.#surplus ? start + this.#left : length;
+        this.#left -= end - start;
+        if (end > start) this.#emit(bytes, start, end);
         return this.#left === 0 ? DONE : MORE;
       }
       case "chunked": {
-        const used = this.#decoder.decode(bytes, 0, this.#emit);
+        const used = this.#decoder.decode(bytes, start, this.#emit);
         if (used < 0) return broken("chunked coding is malformed");
-        if (used < bytes.length) this.#surplus = true;
+        if (used < length) this.#surplus = true;
         return this.#decoder.done ? DONE : MORE;
       }
       case "close":
-        if (bytes.length > 0) this.#emit(bytes);
+        if (length > start) this.#emit(bytes, start, length);
         return MORE;
     }
   }

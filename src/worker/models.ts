@@ -61,9 +61,9 @@ export class ModelList {
         onHead: ({ status }) => {
           if (status !== 200) none();
         },
-        onData: (chunk) => {
-          bytes += chunk.length;
-          if (bytes <= MAX_ANSWER_BYTES) parts.push(chunk);
+        onData: (part, start, end) => {
+          bytes += end - start;
+          if (bytes <= MAX_ANSWER_BYTES) parts.push(part.subarray(start, end));
         },
         onReadEnd: () => undefined,
         onEnd: () => resolve(Buffer.concat(parts)),

@@ -19,7 +19,7 @@ function decode(parts: readonly Buffer[]): Decoded {
       surplus += part.length;
       continue;
     }
-    const used = decoder.decode(part, 0, (bytes) => payload.push(Buffer.from(bytes)));
+    const used = decoder.decode(part, 0, (bytes, start, end) => payload.push(Buffer.from(bytes.subarray(start, end))));
     if (used < 0) return { payload: Buffer.concat(payload).toString("latin1"), done: false, surplus, broken: true };
     surplus += part.length - used;
   }
@@ -108,7 +108,7 @@ test("it can be used again after a reset, whatever state it was in", () => {
     decoder.decode(Buffer.from(text), 0, () => undefined);
     decoder.reset();
     let payload = "";
-    decoder.decode(encode(["fresh"]), 0, (bytes) => (payload += Buffer.from(bytes).toString()));
+    decoder.decode(encode(["fresh"]), 0, (bytes, start, end) => (payload += bytes.toString("utf8", start, end)));
     expect([payload, decoder.done]).toEqual(["fresh", true]);
     decoder.reset();
   }

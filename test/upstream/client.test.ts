@@ -52,8 +52,8 @@ class Sent {
       { origin, head, body },
       {
         onHead: ({ status }) => (this.status = status),
-        onData: (bytes) => {
-          this.body += Buffer.from(bytes).toString("latin1");
+        onData: (bytes, start, end) => {
+          this.body += bytes.toString("latin1", start, end);
           this.onData();
         },
         onReadEnd: () => this.reads++,

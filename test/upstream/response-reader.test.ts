@@ -15,7 +15,7 @@ function read(parts: readonly Buffer[], closes = false): Read {
   let body = "";
   reader.start({
     onHead: ({ status }) => statuses.push(status),
-    onData: (chunk) => (body += Buffer.from(chunk).toString("latin1")),
+    onData: (bytes, start, end) => (body += bytes.toString("latin1", start, end)),
   });
   let end: Read["end"] = "more";
   for (const part of parts) {

@@ -76,7 +76,7 @@ export class ClientConnection implements AnswerConnection {
         this.#readHead(this.#held === null ? bytes : Buffer.concat([this.#held, bytes]));
         return;
       case "request":
-        this.#continueRequest(bytes);
+        this.#continueRequest(bytes, 0);
         return;
       case "closing":
       case "closed":
@@ -213,7 +213,7 @@ export class ClientConnection implements AnswerConnection {
       this.#refuse(error);
       return;
     }
-    this.#begin(head, bytes.subarray(end + HEAD_END.length));
+    this.#begin(head, bytes, end + HEAD_END.length);
   }
 
   #awaitHead(bytes: Buffer): void {
@@ -229,19 +229,23 @@ export class ClientConnection implements AnswerConnection {
     }
   }
 
-  #begin(head: RequestHead, rest: Buffer): void {
+  /** What follows the head begins at `at`. */
+  #begin(head: RequestHead, bytes: Buffer, at: number): void {
     this.#state = "request";
     const body = new IncomingBody(head.framing, this.#options.now());
     const client = new RawDownstream(head, body, this);
     this.#body = body;
     this.#client = client;
-    if (rest.length > 0) this.#continueRequest(rest);
+    if (at < bytes.length) this.#continueRequest(bytes, at);
     this.#options.accept(client);
   }
 
-  #continueRequest(bytes: Buffer): void {
-    const rest = this.#body === null ? bytes : this.#body.push(bytes, this.#options.now());
-    if (rest.length > 0) this.#held = this.#held === null ? rest : Buffer.concat([this.#held, rest]);
+  #continueRequest(bytes: Buffer, at: number): void {
+    const end = this.#body === null ? at : this.#body.push(bytes, at, this.#options.now());
+    if (end < bytes.length) {
+      const rest = bytes.subarray(end);
+      this.#held = this.#held === null ? rest : Buffer.concat([this.#held, rest]);
+    }
     if ((this.#held?.length ?? 0) > MAX_HELD_BYTES || (this.#body?.unasked ?? 0) > MAX_HELD_BYTES) this.#pause();
   }
 

@@ -1,5 +1,6 @@
 /** The body of one request, taken off its connection as it comes. Fed by client-connection.ts, asked for by raw-downstream.ts. */
 import { RouterError } from "../../errors.ts";
+import { rangeBuffer } from "../../lib/byte-range.ts";
 import { ChunkedDecoder } from "../../upstream/chunked-decoder.ts";
 import { LEAST_SPEED } from "../body-speed.ts";
 import type { RequestFraming } from "./request-head.ts";
@@ -36,13 +37,13 @@ export class IncomingBody {
     return this.#isWanted ? 0 : this.#bytes;
   }
 
-  /** Takes what belongs to it; returns what follows. */
-  push(bytes: Buffer, now: number): Buffer {
-    if (this.complete || bytes.length === 0 || this.#failure !== null) return bytes;
+  /** Takes what belongs to it of `bytes` from `start` on; returns the index after that. */
+  push(bytes: Buffer, start: number, now: number): number {
+    if (this.complete || start === bytes.length || this.#failure !== null) return start;
     this.#movedAt = now;
-    const rest = this.#decoder === null ? this.#pushPlain(bytes) : this.#pushChunked(this.#decoder, bytes);
+    const end = this.#decoder === null ? this.#pushPlain(bytes, start) : this.#pushChunked(this.#decoder, bytes, start);
     this.#settle();
-    return rest;
+    return end;
   }
 
   /** The whole body; at once when it has come. Rejects with RouterError `body_too_large`, `body_timeout`, `client_closed`, `invalid_body`. */
@@ -70,31 +71,28 @@ export class IncomingBody {
     return Math.min(this.#movedAt + graceMs, this.#startedAt + graceMs + (this.#bytes / minBytesPerSec) * 1000);
   }
 
-  #pushPlain(bytes: Buffer): Buffer {
-    const left = (this.#declared ?? 0) - this.#bytes;
-    const own = bytes.length > left ? bytes.subarray(0, left) : bytes;
-    this.#add(own);
-    return bytes.length > left ? bytes.subarray(left) : EMPTY;
+  #pushPlain(bytes: Buffer, start: number): number {
+    const end = Math.min(bytes.length, start + (this.#declared ?? 0) - this.#bytes);
+    this.#add(bytes, start, end);
+    return end;
   }
 
-  #pushChunked(decoder: ChunkedDecoder, bytes: Buffer): Buffer {
-    const used = decoder.decode(bytes, 0, (payload) => this.#add(payload));
-    if (used < 0) {
-      this.#failure = new RouterError("invalid_body", "the chunked coding is broken");
-      return EMPTY;
-    }
-    return used < bytes.length ? bytes.subarray(used) : EMPTY;
+  #pushChunked(decoder: ChunkedDecoder, bytes: Buffer, start: number): number {
+    const end = decoder.decode(bytes, start, (part, from, to) => this.#add(part, from, to));
+    if (end >= 0) return end;
+    this.#failure = new RouterError("invalid_body", "the chunked coding is broken");
+    return bytes.length;
   }
 
-  #add(part: Buffer): void {
-    const bytes = this.#bytes + part.length;
+  #add(bytes: Buffer, start: number, end: number): void {
+    const total = this.#bytes + end - start;
     if (this.#bytes === 0) {
-      this.#store = part;
+      this.#store = rangeBuffer({ bytes, start, end });
     } else {
-      if (bytes > this.#store.length) this.#grow(bytes);
-      part.copy(this.#store, this.#bytes);
+      if (total > this.#store.length) this.#grow(total);
+      bytes.copy(this.#store, this.#bytes, start, end);
     }
-    this.#bytes = bytes;
+    this.#bytes = total;
   }
 
   /** What is declared is believed up to a limit only. */

@@ -1,5 +1,6 @@
 /** The proxy's Downstream contract for one request on a connection of the raw front. What is flushed leaves at once, in one write. */
 import { RouterError } from "../../errors.ts";
+import type { ByteRange } from "../../lib/byte-range.ts";
 import { NO_PLACE } from "../../lib/live-set.ts";
 import { errorEvent, respondError } from "../../proxy/respond.ts";
 import type { HeaderList } from "../../upstream/response-head.ts";
@@ -37,7 +38,7 @@ export class RawDownstream implements FrontClient {
   #status = 0;
   #sentStatus = 0;
   #headers: HeaderList = [];
-  #parts: Uint8Array[] = [];
+  #parts: ByteRange[] = [];
   #framing: AnswerFraming["kind"] = "none";
   #keepAlive = false;
   #state: State = "open";
@@ -110,8 +111,8 @@ export class RawDownstream implements FrontClient {
     this.#parts = [];
   }
 
-  write(chunk: Uint8Array): void {
-    this.#parts.push(chunk);
+  write(bytes: Buffer, start = 0, end = bytes.length): void {
+    this.#parts.push({ bytes, start, end });
   }
 
   flush(): boolean {
@@ -218,10 +219,7 @@ export class RawDownstream implements FrontClient {
     const out = most <= SCRATCH.length ? SCRATCH : Buffer.allocUnsafe(most);
     let at = head === "" ? 0 : out.write(head, 0, "latin1");
     if (isChunk) at = writeChunkSize(out, at, bytes);
-    for (const part of parts) {
-      out.set(part, at);
-      at += part.length;
-    }
+    for (const part of parts) at += part.bytes.copy(out, at, part.start, part.end);
     if (isChunk) at = writeLineEnd(out, at);
     if (tail !== "") at += out.write(tail, at, "latin1");
     return this.#connection.send(out, at);
@@ -252,8 +250,8 @@ function writeLineEnd(out: Buffer, at: number): number {
   return at + 2;
 }
 
-function totalOf(parts: readonly Uint8Array[]): number {
+function totalOf(parts: readonly ByteRange[]): number {
   let total = 0;
-  for (const part of parts) total += part.length;
+  for (const { start, end } of parts) total += end - start;
   return total;
 }

@@ -4,6 +4,7 @@
  */
 import type { Server } from "bun";
 import { RouterError } from "../../errors.ts";
+import { rangeBuffer, type ByteRange } from "../../lib/byte-range.ts";
 import { NO_PLACE } from "../../lib/live-set.ts";
 import { errorEvent, respondError } from "../../proxy/respond.ts";
 import type { HeaderList } from "../../upstream/response-head.ts";
@@ -26,7 +27,7 @@ export class ServeDownstream implements FrontClient {
   #status = 0;
   #sentStatus = 0;
   #headers: HeaderList = [];
-  #parts: Uint8Array[] = [];
+  #parts: ByteRange[] = [];
   #controller: ReadableStreamDirectController | null = null;
   #finish: (() => void) | null = null;
   #cut: Error | null = null;
@@ -90,9 +91,9 @@ export class ServeDownstream implements FrontClient {
     this.#parts = [];
   }
 
-  write(chunk: Uint8Array): void {
-    if (this.#controller === null) this.#parts.push(chunk);
-    else this.#send(this.#controller, chunk);
+  write(bytes: Buffer, start = 0, end = bytes.length): void {
+    if (this.#controller === null) this.#parts.push({ bytes, start, end });
+    else this.#send(this.#controller, { bytes, start, end });
   }
 
   flush(): boolean {
@@ -103,7 +104,8 @@ export class ServeDownstream implements FrontClient {
 
   end(): void {
     if (this.#state === "open") {
-      const body = this.#parts.length === 1 ? this.#parts[0] : Buffer.concat(this.#parts);
+      const parts = this.#parts.map(rangeBuffer);
+      const body = parts.length === 1 ? parts[0] : Buffer.concat(parts);
       const empty = BODILESS.has(this.#status) || body === undefined;
       this.#sendResponse(empty ? null : body, "ended");
       this.#startIdleClock();
@@ -173,8 +175,8 @@ export class ServeDownstream implements FrontClient {
     return promise;
   }
 
-  #send(controller: ReadableStreamDirectController, chunk: Uint8Array): void {
-    const written = controller.write(chunk);
+  #send(controller: ReadableStreamDirectController, part: ByteRange): void {
+    const written = controller.write(rangeBuffer(part));
     if (typeof written === "number" || this.#blocked) return;
     this.#blocked = true;
     void written.then(

@@ -81,8 +81,8 @@ export class PairExchange {
     };
     return {
       onHead: (head) => pending.onHead(head),
-      onData: (chunk) => {
-        pending.onData(chunk);
+      onData: (bytes, start, end) => {
+        pending.onData(bytes, start, end);
         began();
       },
       onReadEnd: () => pending.onReadEnd(),

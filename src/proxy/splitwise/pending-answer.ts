@@ -1,4 +1,5 @@
 /** Collects an answer from the moment its head is there until somebody listens, so that no part is lost between the two. */
+import type { ByteRange } from "../../lib/byte-range.ts";
 import type { AnswerListener, Exchange } from "../../upstream/exchange.ts";
 import type { UpstreamFailure } from "../../upstream/failure.ts";
 import type { ResponseHead } from "../../upstream/response-head.ts";
@@ -18,7 +19,7 @@ export class PendingAnswer implements AnswerListener {
   readonly #onAnswer: (head: ResponseHead) => void;
   readonly #onFailure: (failure: UpstreamFailure) => void;
   #listener: AnswerBodyListener | null = null;
-  #early: Buffer[] = [];
+  #early: ByteRange[] = [];
   #answered = false;
   #end: "open" | "ended" | UpstreamFailure = "open";
 
@@ -29,7 +30,7 @@ export class PendingAnswer implements AnswerListener {
   }
 
   listen(listener: AnswerBodyListener): void {
-    for (const chunk of this.#early) listener.onData(chunk);
+    for (const { bytes, start, end } of this.#early) listener.onData(bytes, start, end);
     const brought = this.#early.length > 0;
     this.#early = [];
     this.#listener = listener;
@@ -43,9 +44,9 @@ export class PendingAnswer implements AnswerListener {
     this.#onAnswer(head);
   }
 
-  onData(chunk: Buffer): void {
-    if (this.#listener === null) this.#early.push(chunk);
-    else this.#listener.onData(chunk);
+  onData(bytes: Buffer, start: number, end: number): void {
+    if (this.#listener === null) this.#early.push({ bytes, start, end });
+    else this.#listener.onData(bytes, start, end);
   }
 
   onReadEnd(): void {

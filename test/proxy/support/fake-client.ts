@@ -72,9 +72,9 @@ export class FakeClient implements Downstream {
     this.#waiting = "";
   }
 
-  write(chunk: Uint8Array): void {
+  write(bytes: Buffer, start = 0, end = bytes.length): void {
     if (this.ends.length > 0 && !this.gone) throw new Error("a write after the end of the answer");
-    this.#waiting += Buffer.from(chunk).toString();
+    this.#waiting += bytes.toString("utf8", start, end);
   }
 
   flush(): boolean {

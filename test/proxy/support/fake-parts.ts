@@ -50,7 +50,8 @@ export class FakeExchange {
   }
 
   data(text: string): this {
-    if (this.state === "answering") this.#listener.onData(Buffer.from(text));
+    const bytes = Buffer.from(text);
+    if (this.state === "answering") this.#listener.onData(bytes, 0, bytes.length);
     return this;
   }
 
