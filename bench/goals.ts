@@ -23,6 +23,8 @@ export interface Goal {
 
 const NGINX: Against = { kind: "ratio", arms: ["nginx"] };
 const BETTER: Against = { kind: "ratio", arms: ["nginx", "haproxy"] };
+/** The program that is replaced, where it takes part: `--arm go=...`. */
+const GO: Against = { kind: "ratio", arms: ["go"] };
 const ADDED: Against = { kind: "added", arm: "direct" };
 const VALUE: Against = { kind: "value" };
 const US = "fd-router";
@@ -74,6 +76,8 @@ function sideBySide(subject: string): readonly Goal[] {
     ratio("220k", "CPU per request, 220 KB chat body, of nginx's", NGINX, [1.2, 0.7]),
     ratio("sse10k", "CPU per event at 10,000/s, of the better of nginx and HAProxy", BETTER, [1.3, 1.1]),
     ratio("sse50k", "CPU per event at 50,000/s, of the better of nginx and HAProxy", BETTER, [1.3, 1.1]),
+    ratio("small", "CPU per request, 200 B answer, of the Go fd-router's", GO, [0.25, 0.15]),
+    ratio("sse10k", "CPU per event at 10,000/s, of the Go fd-router's", GO, [0.65, 0.5]),
     added("latency", "p50Ms", "Added to a request at 1,500/s, p50", [0.15, 0.1]),
     added("latency", "p99Ms", "Added to a request at 1,500/s, p99", [1, 0.45]),
     added("sse10k", "ageP50Ms", "Added to an event at 10,000/s, p50", [0.15, 0.15]),

@@ -4,7 +4,8 @@
  *
  * Why a search is exact: in valid JSON the bytes `"stream"` with both quotes are a whole string, unless a backslash escapes the first.
  * So it is the top-level key if a colon follows and the nesting depth there is 1. Depth is counted from the nearer end of the body;
- * where that is too far, or a name occurs twice, the body is parsed in full. A key spelt with \u escapes is not seen.
+ * where that is too far, or a name occurs twice, the body is parsed in full. Only the end of the body is searched where the key stands
+ * there, as most clients send it: of a key given twice the last one counts. A key spelt with \u escapes is not seen.
  */
 
 import { hasPrompt } from "./has-prompt.ts";
@@ -47,8 +48,8 @@ export function readBodyFields(body: Buffer): BodyResult {
   if (body.length <= PARSE_BYTES) return parse(body);
   // Only the outermost braces are checked on a long body; what is malformed inside is for the engine to refuse.
   if (firstByte(body) !== 0x7b || lastByte(body) !== 0x7d) return parse(body);
-  const stream = find(body, KEYS.stream);
-  const model = find(body, KEYS.model);
+  const stream = findAtEnd(body, KEYS.stream) ?? find(body, KEYS.stream);
+  const model = findAtEnd(body, KEYS.model) ?? find(body, KEYS.model);
   // Most bodies have none of the three: one search tells, in place of three.
   const hasIds = body.includes(KEYS.anyId);
   const sessionId = hasIds ? find(body, KEYS.sessionId) : ABSENT;
@@ -167,6 +168,18 @@ function find(bytes: Buffer, quotedKey: Buffer): number {
   if (depth === null) return UNDECIDED;
   // A nested one leaves open whether there is a session_id in extra_body; the parse reads it right.
   return depth === 1 ? value : quotedKey === KEYS.sessionId ? UNDECIDED : ABSENT;
+}
+
+/** Index of the value of a top-level key among the last bytes; null when it is not decided there. */
+function findAtEnd(bytes: Buffer, quotedKey: Buffer): number | null {
+  const from = bytes.length - DEPTH_SCAN_BYTES;
+  const end = bytes.subarray(from);
+  let last = end.indexOf(quotedKey);
+  for (let next = last; next >= 0; next = end.indexOf(quotedKey, last + quotedKey.length)) last = next;
+  if (last < 0 || isEscaped(bytes, from + last)) return null;
+  const colon = skipSpace(bytes, from + last + quotedKey.length);
+  if (bytes[colon] !== COLON || depthFromEnd(bytes, from + last) !== 1) return null;
+  return skipSpace(bytes, colon + 1);
 }
 
 /** Nesting depth just before `at`. Null when the bytes are not JSON. */
