@@ -2,11 +2,10 @@
  * Where clients come in: a listener on the common port that makes a Downstream of each request. There are two: serve/ on Bun.serve, and
  * raw/ on sockets with a parser of our own. Made by worker/service.ts, one a thread.
  */
-import type { LiveMember } from "../lib/live-set.ts";
 import type { Downstream } from "../proxy/downstream.ts";
 import type { HeaderList } from "../upstream/response-head.ts";
 
-export interface FrontClient extends Downstream, LiveMember {
+export interface FrontClient extends Downstream {
   /** A stream of events that has begun. */
   readonly isStreaming: boolean;
   /** Breaks the answer off because the router stops; the client is told so, and the proxy sees a client that left. */

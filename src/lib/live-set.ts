@@ -4,39 +4,39 @@
  * it, until the next full collection: half of all requests lived on that long, in place of the few under way.
  */
 
-export interface LiveMember {
-  /** Where the set has it; below 0 outside. Only the set writes it. One object can be in one set. */
+/** A membership: what `add` returns and `delete` takes. */
+export interface Slot<T> {
+  readonly member: T;
+  /** Where the set has it; below 0 once it is out. Only the set writes it. */
   place: number;
 }
 
-/** Of an object that is in no set. */
-export const NO_PLACE = -1;
-
-export class LiveSet<T extends LiveMember> {
-  readonly #members: T[] = [];
+export class LiveSet<T> {
+  readonly #slots: Slot<T>[] = [];
 
   get size(): number {
-    return this.#members.length;
+    return this.#slots.length;
   }
 
-  add(member: T): void {
-    member.place = this.#members.length;
-    this.#members.push(member);
+  add(member: T): Slot<T> {
+    const slot = { member, place: this.#slots.length };
+    this.#slots.push(slot);
+    return slot;
   }
 
-  /** What is not in the set is passed over. */
-  delete(member: T): void {
-    const { place } = member;
+  /** What is out already is passed over. */
+  delete(slot: Slot<T>): void {
+    const { place } = slot;
     if (place < 0) return;
-    member.place = NO_PLACE;
-    const last = this.#members.pop();
-    if (last === undefined || last === member) return;
-    this.#members[place] = last;
+    slot.place = -1;
+    const last = this.#slots.pop();
+    if (last === undefined || last === slot) return;
+    this.#slots[place] = last;
     last.place = place;
   }
 
   /** Those that are in it at the beginning, without any that leave meanwhile. */
-  *[Symbol.iterator](): Generator<T> {
-    for (const member of this.#members.slice()) if (member.place >= 0) yield member;
+  *[Symbol.iterator](): Generator<Slot<T>> {
+    for (const slot of this.#slots.slice()) if (slot.place >= 0) yield slot;
   }
 }

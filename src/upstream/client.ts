@@ -51,7 +51,7 @@ export class UpstreamClient implements ExchangeHost {
 
   send(request: UpstreamRequest, listener: AnswerListener): Exchange {
     const exchange = new Exchange(this, request, listener);
-    this.#exchanges.add(exchange);
+    exchange.slot = this.#exchanges.add(exchange);
     exchange.start();
     return exchange;
   }
@@ -88,7 +88,7 @@ export class UpstreamClient implements ExchangeHost {
 
   close(): void {
     clearInterval(this.#sweeper);
-    for (const exchange of this.#exchanges) exchange.abort();
+    for (const { member } of this.#exchanges) member.abort();
     this.retain(new Set());
   }
 
@@ -104,7 +104,7 @@ export class UpstreamClient implements ExchangeHost {
 
   sweep(): void {
     const now = this.#now();
-    for (const exchange of this.#exchanges) exchange.checkClocks(now);
+    for (const { member } of this.#exchanges) member.checkClocks(now);
     for (const pool of this.#pools.values()) pool.closeOlderThan(now - this.#options.keepAliveMs);
   }
 
@@ -121,7 +121,7 @@ export class UpstreamClient implements ExchangeHost {
   }
 
   ended(exchange: Exchange): void {
-    this.#exchanges.delete(exchange);
+    if (exchange.slot !== null) this.#exchanges.delete(exchange.slot);
   }
 
   connected(): void {

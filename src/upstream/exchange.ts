@@ -7,7 +7,7 @@
  * closed it while it was idle, and has not seen the request (RFC 9112 §9.3.1). That shows within a round trip; what closes later may have
  * been at work on the request.
  */
-import { NO_PLACE, type LiveMember } from "../lib/live-set.ts";
+import type { Slot } from "../lib/live-set.ts";
 import { type Connection, connect, errorCode, type ConnectionUser } from "./connection.ts";
 import type { ConnectionPool } from "./connection-pool.ts";
 import type { UpstreamFailure } from "./failure.ts";
@@ -55,8 +55,9 @@ const STALE_CLOSE_MS = 1000;
 
 type Phase = "connecting" | "waiting" | "answering" | "ended";
 
-export class Exchange implements ConnectionUser, ResponseListener, LiveMember {
-  place = NO_PLACE;
+export class Exchange implements ConnectionUser, ResponseListener {
+  /** Where its client has it among those under way. */
+  slot: Slot<Exchange> | null = null;
   readonly #host: ExchangeHost;
   readonly #request: UpstreamRequest;
   readonly #listener: AnswerListener;

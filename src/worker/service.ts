@@ -121,7 +121,7 @@ export class WorkerService {
         void this.#drain(message.noticeMs);
         return;
       case "cut":
-        for (const client of this.#clients) {
+        for (const { member: client } of this.#clients) {
           if (message.what === "all" || !client.isStreaming) client.cut(this.#proxy.random);
         }
         return;
@@ -160,8 +160,8 @@ export class WorkerService {
   }
 
   #accept(client: FrontClient): void {
-    this.#clients.add(client);
-    void handle(client, this.#proxy).finally(() => this.#clients.delete(client));
+    const slot = this.#clients.add(client);
+    void handle(client, this.#proxy).finally(() => this.#clients.delete(slot));
   }
 
   #update(snapshot: FleetSnapshot): void {

@@ -6,6 +6,7 @@
  * What follows a request under way is kept until that is answered, up to a limit; then the socket is not read any more.
  */
 import type { Socket } from "bun";
+import type { Slot } from "../../lib/live-set.ts";
 import { RouterError } from "../../errors.ts";
 import { respondError } from "../../proxy/respond.ts";
 import { IDLE_CONNECTION_SECS, plainAddress, type FrontOptions } from "../front.ts";
@@ -26,7 +27,7 @@ const CONTINUE = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n");
 type State = "waiting" | "head" | "request" | "closing" | "closed";
 
 export class ClientConnection implements AnswerConnection {
-  readonly #socket: Socket<ClientConnection>;
+  readonly #socket: Socket<Slot<ClientConnection>>;
   readonly #options: FrontOptions;
   readonly #heads = new RequestHeadReader();
   readonly peer: string;
@@ -39,7 +40,7 @@ export class ClientConnection implements AnswerConnection {
   /** When the present state has lasted too long. A body has its own clock. */
   #dueAt: number;
 
-  constructor(socket: Socket<ClientConnection>, options: FrontOptions) {
+  constructor(socket: Socket<Slot<ClientConnection>>, options: FrontOptions) {
     this.#socket = socket;
     this.#options = options;
     this.peer = plainAddress(socket.remoteAddress);

@@ -1,7 +1,6 @@
 /** The proxy's Downstream contract for one request on a connection of the raw front. What is flushed leaves at once, in one write. */
 import { RouterError } from "../../errors.ts";
 import type { ByteRange } from "../../lib/byte-range.ts";
-import { NO_PLACE } from "../../lib/live-set.ts";
 import { errorEvent, respondError } from "../../proxy/respond.ts";
 import type { HeaderList } from "../../upstream/response-head.ts";
 import { isEventStream, type FrontClient } from "../front.ts";
@@ -29,7 +28,6 @@ export interface AnswerConnection {
 type State = "open" | "streaming" | "ended";
 
 export class RawDownstream implements FrontClient {
-  place = NO_PLACE;
   onGone: (() => void) | null = null;
   onDrain: (() => void) | null = null;
   readonly #head: RequestHead;

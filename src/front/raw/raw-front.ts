@@ -3,16 +3,20 @@
  * pipelined requests; it knows HTTP/1.1 and 1.0 only, without TLS.
  */
 import type { Socket, TCPSocketListener } from "bun";
+import { LiveSet, type Slot } from "../../lib/live-set.ts";
 import type { Front, FrontOptions } from "../front.ts";
 import { ClientConnection } from "./client-connection.ts";
+
+/** What a socket carries. */
+type Seat = Slot<ClientConnection>;
 
 /** How often clocks are looked at: their resolution. */
 const SWEEP_MS = 250;
 
 export class RawFront implements Front {
   readonly #options: FrontOptions;
-  readonly #listener: TCPSocketListener<ClientConnection>;
-  readonly #connections = new Set<ClientConnection>();
+  readonly #listener: TCPSocketListener<Seat>;
+  readonly #connections = new LiveSet<ClientConnection>();
   readonly #sweeper: Timer;
 
   /** Throws when the address cannot be listened on. */
@@ -21,17 +25,14 @@ export class RawFront implements Front {
     this.#options = options;
     this.#listener = this.#listen(hostname === "" || hostname === "0.0.0.0" ? "::" : hostname, { port, reusePort });
     this.#sweeper = setInterval(() => {
-      for (const connection of this.#connections) connection.checkClock(now());
+      for (const { member } of this.#connections) member.checkClock(now());
     }, SWEEP_MS);
   }
 
   /** The types do not have `reusePort`, which works. */
-  #listen(
-    hostname: string,
-    address: { readonly port: number; readonly reusePort: boolean },
-  ): TCPSocketListener<ClientConnection> {
+  #listen(hostname: string, address: { readonly port: number; readonly reusePort: boolean }): TCPSocketListener<Seat> {
     try {
-      return Bun.listen<ClientConnection>({ hostname, ...address, socket: this.#handlers() });
+      return Bun.listen<Seat>({ hostname, ...address, socket: this.#handlers() });
     } catch (error) {
       // A machine without IPv6.
       const isTaken = error instanceof Error && "code" in error && error.code === "EADDRINUSE";
@@ -45,33 +46,31 @@ export class RawFront implements Front {
   }
 
   get isSending(): boolean {
-    return this.#connections.values().some((connection) => connection.isSending);
+    return [...this.#connections].some(({ member }) => member.isSending);
   }
 
   async stop(): Promise<void> {
     this.#listener.stop(false);
-    for (const connection of this.#connections) if (connection.isIdle) connection.close();
+    for (const { member } of this.#connections) if (member.isIdle) member.close();
   }
 
   async stopNow(): Promise<void> {
     clearInterval(this.#sweeper);
     this.#listener.stop(true);
-    for (const connection of this.#connections) connection.closed();
+    for (const { member } of this.#connections) member.closed();
   }
 
-  #handlers(): Bun.SocketHandler<ClientConnection> {
+  #handlers(): Bun.SocketHandler<Seat> {
     return {
       binaryType: "buffer",
       open: (socket) => {
         socket.setNoDelay(true);
         // A client that vanished without a word is noticed while nothing is sent to it.
         socket.setKeepAlive(true, 60_000);
-        const connection = new ClientConnection(socket, this.#options);
-        socket.data = connection;
-        this.#connections.add(connection);
+        socket.data = this.#connections.add(new ClientConnection(socket, this.#options));
       },
-      data: (socket, bytes) => socket.data.received(bytes),
-      drain: (socket) => socket.data?.drained(),
+      data: (socket, bytes) => socket.data.member.received(bytes),
+      drain: (socket) => socket.data?.member.drained(),
       end: (socket) => this.#closed(socket),
       close: (socket) => this.#closed(socket),
       error: (socket, error) => {
@@ -82,9 +81,10 @@ export class RawFront implements Front {
     };
   }
 
-  #closed(socket: Socket<ClientConnection>): void {
-    const connection = socket.data;
-    if (connection === undefined || !this.#connections.delete(connection)) return;
-    connection.closed();
+  #closed(socket: Socket<Seat>): void {
+    const seat = socket.data;
+    if (seat === undefined) return;
+    this.#connections.delete(seat);
+    seat.member.closed();
   }
 }

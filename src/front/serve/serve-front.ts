@@ -1,11 +1,18 @@
 /** The front on Bun.serve. Its parser is used and tested by many; it costs about as much as all the rest of a small request. */
 import type { Server } from "bun";
 import { RouterError } from "../../errors.ts";
+import { LiveSet } from "../../lib/live-set.ts";
 import { IDLE_CONNECTION_SECS, type Front, type FrontOptions } from "../front.ts";
 import { ServeDownstream } from "./serve-downstream.ts";
 
+/** How long a request may take before its client is watched: so much later at most its instance hears that nobody waits any more. */
+const WATCH_MS = 50;
+
 export class ServeFront implements Front {
   readonly #options: FrontOptions;
+  /** Neither answered nor watched yet. */
+  readonly #fresh = new LiveSet<ServeDownstream>();
+  readonly #watcher: Timer;
   readonly #server: Server<undefined>;
 
   /** Throws when the address cannot be listened on. */
@@ -23,6 +30,7 @@ export class ServeFront implements Front {
       fetch: (request, server) => this.#accept(request, server),
       error: (error) => this.#answerCrash(error),
     });
+    this.#watcher = setInterval(() => this.#watch(), WATCH_MS);
   }
 
   get port(): number {
@@ -39,6 +47,7 @@ export class ServeFront implements Front {
   }
 
   async stopNow(): Promise<void> {
+    clearInterval(this.#watcher);
     await this.#server.stop(true);
   }
 
@@ -48,10 +57,19 @@ export class ServeFront implements Front {
       const client = new ServeDownstream(request, server, (response) => {
         // Before the listener closes: an idle connection that the client takes for usable would be reset under its next request.
         if (isDraining()) response.headers.set("connection", "close");
+        this.#fresh.delete(slot);
         resolve(response);
       });
+      const slot = this.#fresh.add(client);
       accept(client);
     });
+  }
+
+  #watch(): void {
+    for (const slot of this.#fresh) {
+      this.#fresh.delete(slot);
+      slot.member.watch();
+    }
   }
 
   /** Bun's own error page would show source code. */

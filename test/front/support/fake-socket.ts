@@ -1,6 +1,7 @@
 /** A socket that takes as many bytes at a time as the test allows, and a connection of the raw front on it. */
 import type { Socket } from "bun";
 import type { FrontClient, FrontOptions } from "../../../src/front/front.ts";
+import type { Slot } from "../../../src/lib/live-set.ts";
 import { ClientConnection } from "../../../src/front/raw/client-connection.ts";
 
 export interface FakeSetup {
@@ -54,7 +55,7 @@ export class FakeSocket {
       },
       crashed: (error) => this.crashes.push(error),
     };
-    this.connection = new ClientConnection(socket as Socket<ClientConnection>, options);
+    this.connection = new ClientConnection(socket as Socket<Slot<ClientConnection>>, options);
   }
 
   /** latin1. */
