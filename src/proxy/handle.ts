@@ -54,15 +54,18 @@ async function infer(client: Downstream, proxy: ProxyContext, record: RequestRec
   // Without a policy that reads prompts there is nothing to wait for.
   const scheduling = prompted instanceof Promise ? await prompted : prompted;
   proxy.retryBudget.deposit();
-  const excluded = new Set<InstanceId>();
+  let excluded = NOBODY;
   let failure: UpstreamFailure | null = null;
-  do {
+  for (;;) {
     const assigned = proxy.dispatcher.assign(scheduling, excluded, proxy.now());
     if (!assigned.ok) throw failure === null ? refusalError(assigned.refusal) : upstreamError(failure);
     const { assignment } = assigned;
     record.lines?.selected("mixed", countsOf(assignment));
-    excluded.add(assignment.instance.id);
     failure = await attempt(client, proxy, { assignment, body, record });
-  } while (failure !== null && (await mayTryAgain(failure, client, proxy, record)));
-  if (failure !== null) throw upstreamError(failure);
+    if (failure === null) return;
+    if (!(await mayTryAgain(failure, client, proxy, record))) throw upstreamError(failure);
+    excluded = new Set([...excluded, assignment.instance.id]);
+  }
 }
+
+const NOBODY: ReadonlySet<InstanceId> = new Set();
