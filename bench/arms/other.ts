@@ -15,8 +15,15 @@ export function otherArm(name: string, command: string, url: string): Arm {
     async start({ enginePorts, cores, directory }) {
       const engines = enginePorts.map((engine) => `127.0.0.1:${engine}`).join(",");
       const words = command.replaceAll("{engines}", engines).split(" ").filter(Boolean);
-      const child = startPinned(words, { cores, cwd: directory, logPath: `${directory}/${name}.log` });
-      await untilListening(port, child, name);
+      const logPath = `${directory}/${name}.log`;
+      const child = startPinned(words, { cores, cwd: directory, logPath });
+      try {
+        await untilListening(port, child, name);
+      } catch (error) {
+        throw new Error(`cannot start ${words.join(" ")}: ${(await Bun.file(logPath).text()).trim()}`, {
+          cause: error,
+        });
+      }
       for (const engine of enginePorts) await register(url, engine);
       return { name, port, child };
     },
