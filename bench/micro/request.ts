@@ -87,7 +87,12 @@ function setUp(log: Record<string, boolean>): { readonly proxy: ProxyContext; re
     const pool = upstream.pool(originOf(instance));
     for (let i = 0; i < AT_ONCE; i++) pool.put(answeringConnection(), now());
   }
-  const recorder = new ThreadRecorder({ log: logOptions.parse(log), onCrash: fail, onFailure: fail });
+  const recorder = new ThreadRecorder({
+    log: logOptions.parse(log),
+    onLines: () => {},
+    onCrash: fail,
+    onFailure: fail,
+  });
   const proxy: ProxyContext = {
     prompts: new Prompts(1, fail).reader(options),
     dispatcher: scheduler,
@@ -129,7 +134,7 @@ async function serve(proxy: ProxyContext, recorder: ThreadRecorder): Promise<voi
       }
     }),
   );
-  recorder.takeLines();
+  recorder.flushLines();
 }
 
 function checkAnswer({ status }: Response): void {

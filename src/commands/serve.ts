@@ -119,7 +119,7 @@ function assemble(config: Config, port: number, log: Logger): Parts {
     {
       fleet: () => registry.snapshot(),
       control: (request) => control(request, parts),
-      lines: (text) => log.lines(text),
+      lines: (lines) => log.lines(lines),
       observed: (id) => registry.observe(id),
       info: (message) => log.info(message),
       warn: (message) => log.warn(message),

@@ -29,8 +29,8 @@ export class LineWriter {
   }
 
   /** `lines` is one line or several, each with its newline. */
-  write(lines: string): void {
-    const bytes = Buffer.from(lines);
+  write(lines: string | Uint8Array): void {
+    const bytes = typeof lines === "string" ? Buffer.from(lines) : viewOf(lines);
     if (this.#ended || this.#queuedBytes + bytes.length > MAX_QUEUED_BYTES) {
       this.#dropped += countLines(bytes);
       return;
@@ -61,7 +61,8 @@ export class LineWriter {
       return;
     }
     this.#writing = true;
-    const bytes = Buffer.concat(this.#queue);
+    const [only] = this.#queue;
+    const bytes = this.#queue.length === 1 && only !== undefined ? only : Buffer.concat(this.#queue);
     this.#queue = [];
     this.#writeFrom(bytes, 0);
   }
@@ -81,6 +82,11 @@ export class LineWriter {
       }
     });
   }
+}
+
+/** The bytes themselves, with the methods of a Buffer. */
+export function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 function countLines(bytes: Buffer): number {

@@ -55,7 +55,7 @@ export class LogFile {
   }
 
   /** `lines` is one line or several, each with its newline. */
-  write(lines: string): void {
+  write(lines: string | Uint8Array): void {
     const day = dayOf(this.#options.now());
     if (day !== this.#day) this.#next(day);
     else if (this.#bytes > this.#options.maxTotalBytes / PARTS) this.#cut();

@@ -2,7 +2,7 @@
  * The log of the main thread, where all lines end: its own, and those that worker threads send ready-made. They go to a file, or errors
  * to stderr and all else to stdout.
  */
-import { LineWriter } from "./line-writer.ts";
+import { LineWriter, viewOf } from "./line-writer.ts";
 import type { LogFile } from "./log-file.ts";
 import { withPriority } from "./priority.ts";
 import { logLine, type LogFormat, type LogLevel } from "./line.ts";
@@ -58,11 +58,15 @@ export class Logger {
   }
 
   /** Lines that were made, and chosen by level, elsewhere. */
-  lines(text: string): void {
-    if (this.#file !== null) this.#file.write(text);
-    else if (!text.includes("[ERROR] ")) this.#write("info", text);
+  lines(lines: Uint8Array): void {
+    if (this.#file !== null) this.#file.write(lines);
+    else if (!this.#journal.out && !viewOf(lines).includes("[ERROR] ")) this.#out.write(lines);
     else {
-      for (const line of text.split(/(?<=\n)/)) this.#write(line.startsWith("[ERROR] ") ? "error" : "info", line);
+      for (const line of viewOf(lines)
+        .toString()
+        .split(/(?<=\n)/)) {
+        this.#write(line.startsWith("[ERROR] ") ? "error" : "info", line);
+      }
     }
   }
 

@@ -1,21 +1,33 @@
 /**
- * Collects the log lines of a thread between two sends, as bytes: as one long string they would live on through garbage collections, each
- * of which walks all of it. Kept by recorder.ts.
+ * Collects the log lines of a thread, as bytes, and hands them on in parts: whenever one is full, and when asked. A part stays in the
+ * processor's cache from the line to the file, and changes hands without being copied. Kept by recorder.ts.
  */
 
-const FIRST_BYTES = 64 * 1024;
-/** Further lines are dropped, and counted. */
-const MAX_BYTES = 1024 * 1024;
+/** Of a part. */
+const PART_BYTES = 64 * 1024;
+/** Less is copied out of the part, which goes on being filled. */
+const COPIED_BYTES = 8 * 1024;
+/** Between two flushes; further lines are dropped, and counted. */
+const MAX_BYTES = 2 * 1024 * 1024;
 /** Characters that are put together before they become bytes: one call for some fifteen lines. */
 const BATCH = 2048;
 /** UTF-8 bytes of a UTF-16 unit at most. */
 const MAX_UNIT_BYTES = 3;
 
+/** Whole lines, in an ArrayBuffer that nobody else has. */
+export type Lines = Uint8Array<ArrayBuffer>;
+
 export class LineBuffer {
-  #bytes = Buffer.allocUnsafe(FIRST_BYTES);
+  readonly #handOn: (lines: Lines) => void;
+  #bytes = newPart(PART_BYTES);
   #used = 0;
   #batch = "";
+  #handedOn = 0;
   #dropped = 0;
+
+  constructor(handOn: (lines: Lines) => void) {
+    this.#handOn = handOn;
+  }
 
   /** Lines dropped so far. */
   get dropped(): number {
@@ -24,7 +36,7 @@ export class LineBuffer {
 
   /** With its newline. */
   add(line: string): void {
-    if (this.#used > MAX_BYTES) {
+    if (this.#handedOn > MAX_BYTES) {
       this.#dropped++;
       return;
     }
@@ -32,24 +44,36 @@ export class LineBuffer {
     if (this.#batch.length > BATCH) this.#encode();
   }
 
-  /** Lines since the last call; empty when there are none. */
-  take(): string {
+  /** Hands on all that is there. Called regularly. */
+  flush(): void {
     this.#encode();
-    const lines = this.#bytes.toString("utf8", 0, this.#used);
-    this.#used = 0;
-    return lines;
+    this.#handOnPart();
+    this.#handedOn = 0;
   }
 
   #encode(): void {
-    const wanted = this.#used + this.#batch.length * MAX_UNIT_BYTES;
-    if (wanted > this.#bytes.length) this.#grow(wanted);
+    const most = this.#batch.length * MAX_UNIT_BYTES;
+    if (this.#used + most > this.#bytes.length) this.#handOnPart();
+    if (most > this.#bytes.length) this.#bytes = newPart(most);
     this.#used += this.#bytes.write(this.#batch, this.#used);
     this.#batch = "";
   }
 
-  #grow(wanted: number): void {
-    const grown = Buffer.allocUnsafe(Math.max(wanted, 2 * this.#bytes.length));
-    this.#bytes.copy(grown, 0, 0, this.#used);
-    this.#bytes = grown;
+  #handOnPart(): void {
+    const used = this.#used;
+    if (used === 0) return;
+    this.#used = 0;
+    this.#handedOn += used;
+    if (used <= COPIED_BYTES) {
+      this.#handOn(new Uint8Array(this.#bytes.subarray(0, used)));
+    } else {
+      const part = this.#bytes;
+      this.#bytes = newPart(PART_BYTES);
+      this.#handOn(part.subarray(0, used));
+    }
   }
+}
+
+function newPart(bytes: number): Buffer<ArrayBuffer> {
+  return Buffer.from(new ArrayBuffer(bytes));
 }

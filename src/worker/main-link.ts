@@ -2,6 +2,7 @@
 import type { MessagePort } from "node:worker_threads";
 import { RouterError } from "../errors.ts";
 import type { ControlReply, ControlRequest } from "../fleet/control.ts";
+import type { Lines } from "./line-buffer.ts";
 import type { FromWorker } from "./messages.ts";
 
 /** Longer than a registration takes that is probed with the usual time limits. */
@@ -18,6 +19,11 @@ export class MainLink {
 
   send(message: FromWorker): void {
     this.#port.postMessage(message);
+  }
+
+  /** The bytes are the main thread's from now on. */
+  sendLines(lines: Lines): void {
+    this.#port.postMessage({ kind: "lines", lines } satisfies FromWorker, [lines.buffer]);
   }
 
   control(request: ControlRequest): Promise<ControlReply> {

@@ -1,4 +1,5 @@
 /** All that main thread and worker threads say to each other: two tagged unions of plain data. */
+import type { Lines } from "./line-buffer.ts";
 import type { ControlReply, ControlRequest } from "../fleet/control.ts";
 import type { LoadDigest } from "../fleet/digest.ts";
 import type { InstanceId } from "../fleet/instance.ts";
@@ -66,8 +67,8 @@ export type FromWorker =
   | { readonly kind: "digest"; readonly digest: LoadDigest }
   | { readonly kind: "control"; readonly id: number; readonly request: ControlRequest }
   | { readonly kind: "metrics"; readonly data: MetricData; readonly instances: readonly InstanceFigures[] }
-  /** Access lines, ready to be written. */
-  | { readonly kind: "lines"; readonly text: string }
+  /** Lines for the log, ready to be written. */
+  | { readonly kind: "lines"; readonly lines: Lines }
   /** A programming error that a request met; the thread lives on. */
   | { readonly kind: "crashed"; readonly message: string }
   /** A request failed on the instance: worth a probe. */

@@ -14,8 +14,8 @@ export interface PoolEvents {
   /** The fleet as it is now: what a thread begins with. */
   fleet(): FleetSnapshot;
   control(request: ControlRequest): Promise<ControlReply>;
-  /** Access lines of a thread. */
-  lines(text: string): void;
+  /** Lines of a thread for the log. */
+  lines(lines: Uint8Array): void;
   observed(id: InstanceId): void;
   info(message: string): void;
   warn(message: string): void;
@@ -210,7 +210,7 @@ export class WorkerPool {
         void this.#answer(thread, message.id, message.request);
         return;
       case "lines":
-        this.#events.lines(message.text);
+        this.#events.lines(message.lines);
         return;
       case "crashed":
         this.#events.error(`Panic recovered: ${message.message}`);

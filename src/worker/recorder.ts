@@ -10,12 +10,13 @@ import { seriesOf, type MetricData } from "../metrics/metric-set.ts";
 import type { InstanceId } from "../fleet/instance.ts";
 import type { Recorder, RequestRecord } from "../proxy/record.ts";
 import { endpointLabel } from "../proxy/routes.ts";
-import { LineBuffer } from "./line-buffer.ts";
+import { LineBuffer, type Lines } from "./line-buffer.ts";
 
 const INFERENCE = new Set(["/v1/chat/completions", "/v1/completions"]);
 
 export interface RecorderOptions {
   readonly log: LogOptions;
+  readonly onLines: (lines: Lines) => void;
   /** Where a programming error goes, with its stack. */
   readonly onCrash: (message: string) => void;
   /** A request failed on the instance. */
@@ -45,10 +46,11 @@ export class ThreadRecorder implements Recorder {
   #requestBytes = 0;
   #responseBytes = 0;
   #retries = 0;
-  readonly #lines = new LineBuffer();
+  readonly #lines: LineBuffer;
 
   constructor(options: RecorderOptions) {
     this.#options = options;
+    this.#lines = new LineBuffer(options.onLines);
     this.#log = options.log;
     this.#lineOptions = this.#lineOptionsOf(options.log);
   }
@@ -132,9 +134,9 @@ export class ThreadRecorder implements Recorder {
     this.#lines.add(line);
   }
 
-  /** Lines since the last call; empty when there are none. */
-  takeLines(): string {
-    return this.#lines.take();
+  /** Hands on the lines that wait. */
+  flushLines(): void {
+    this.#lines.flush();
   }
 
   /** Drops the series of instances that left for good (fault O04). */

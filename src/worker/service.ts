@@ -52,6 +52,7 @@ export class WorkerService {
     this.#upstream = new UpstreamClient(clientOptions(proxy));
     this.#recorder = new ThreadRecorder({
       log,
+      onLines: (lines) => link.sendLines(lines),
       onCrash: (message) => link.send({ kind: "crashed", message }),
       onFailure: (id) => link.send({ kind: "observed", id }),
     });

@@ -51,7 +51,7 @@ export class Ticker {
   /** Sends all that waits. */
   flush(): void {
     this.#sendDigest(true);
-    this.#sendLines();
+    this.#parts.recorder.flushLines();
     this.sendMetrics();
   }
 
@@ -78,7 +78,7 @@ export class Ticker {
     }
     if (now >= this.#linesAt) {
       this.#linesAt = now + LINES_MS;
-      this.#sendLines();
+      this.#parts.recorder.flushLines();
     }
     if (now >= this.#metricsAt) {
       this.#metricsAt = now + METRICS_MS;
@@ -90,10 +90,5 @@ export class Ticker {
   #sendDigest(full: boolean): void {
     const digest = this.#parts.scheduler.takeDigest(this.#parts.now(), full);
     if (digest !== null) this.#parts.link.send({ kind: "digest", digest });
-  }
-
-  #sendLines(): void {
-    const text = this.#parts.recorder.takeLines();
-    if (text !== "") this.#parts.link.send({ kind: "lines", text });
   }
 }

@@ -18,7 +18,9 @@ afterAll(async () => {
 
 async function nextLine(part: string): Promise<string> {
   const lines = (): string =>
-    front.messages.flatMap((message) => (message.kind === "lines" ? [message.text] : [])).join("");
+    front.messages
+      .flatMap((message) => (message.kind === "lines" ? [Buffer.from(message.lines).toString()] : []))
+      .join("");
   await until(() => lines().includes(part), "the access line");
   return (
     lines()

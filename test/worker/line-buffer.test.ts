@@ -2,29 +2,55 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { LineBuffer } from "../../src/worker/line-buffer.ts";
 
-test("what was added is taken once, whatever the characters and lengths", () => {
-  const line = fc.string({ unit: fc.constantFrom("a", "é", "你", "😀"), maxLength: 400 }).map((text) => `${text}\n`);
+function setUp(): { buffer: LineBuffer; parts: Buffer[]; text: () => string } {
+  const parts: Buffer[] = [];
+  // As a transfer to another thread does: what was handed on is nobody's here any more.
+  const buffer = new LineBuffer((lines) =>
+    parts.push(Buffer.from(structuredClone(lines, { transfer: [lines.buffer] }))),
+  );
+  return { buffer, parts, text: () => Buffer.concat(parts).toString() };
+}
+
+test("what was added is handed on once and in order, whatever the characters and lengths", () => {
+  const line = fc
+    .tuple(fc.string({ unit: fc.constantFrom("a", "é", "你", "😀"), maxLength: 400 }), fc.constantFrom(1, 1, 1, 200))
+    .map(([text, times]) => `${text.repeat(times)}\n`);
   fc.assert(
-    fc.property(fc.array(fc.array(line, { maxLength: 40 }), { maxLength: 4 }), (takes) => {
-      const buffer = new LineBuffer();
-      for (const lines of takes) {
+    fc.property(fc.array(fc.array(line, { maxLength: 40 }), { maxLength: 4 }), (flushes) => {
+      const { buffer, text } = setUp();
+      for (const lines of flushes) {
         for (const each of lines) buffer.add(each);
-        expect(buffer.take()).toBe(lines.join(""));
+        buffer.flush();
       }
-      expect([buffer.take(), buffer.dropped]).toEqual(["", 0]);
+      buffer.flush();
+      expect(text()).toBe(flushes.flat().join("").slice(0, text().length));
+      const handedOn = text().split("\n").length - 1;
+      expect(handedOn + buffer.dropped).toBe(flushes.flat().length);
     }),
-    { numRuns: 50 },
+    { numRuns: 100 },
   );
 });
 
-test("lines beyond a megabyte are dropped and counted, until the next take", () => {
-  const buffer = new LineBuffer();
+test("a part is handed on when it is full, without waiting for a flush", () => {
+  const { buffer, parts, text } = setUp();
+  const line = `${"x".repeat(199)}\n`;
+  for (let i = 0; i < 1000; i++) buffer.add(line);
+  expect(parts.length).toBe(3);
+  for (const part of parts) expect(part.length).toBeGreaterThan(56 * 1024);
+  buffer.flush();
+  expect(text()).toBe(line.repeat(1000));
+});
+
+test("lines beyond two megabytes are dropped and counted, until the next flush", () => {
+  const { buffer, text } = setUp();
   const line = `${"x".repeat(999)}\n`;
-  for (let i = 0; i < 2000; i++) buffer.add(line);
-  const kept = buffer.take().length / line.length;
-  expect(kept).toBeGreaterThan(1040);
-  expect(kept).toBeLessThan(1060);
-  expect(buffer.dropped).toBe(2000 - kept);
+  for (let i = 0; i < 4000; i++) buffer.add(line);
+  buffer.flush();
+  const kept = text().length / line.length;
+  expect(kept).toBeGreaterThan(2090);
+  expect(kept).toBeLessThan(2200);
+  expect(buffer.dropped).toBe(4000 - kept);
   buffer.add(line);
-  expect(buffer.take()).toBe(line);
+  buffer.flush();
+  expect(text().length / line.length).toBe(kept + 1);
 });

@@ -49,7 +49,7 @@ function setUp(
     {
       fleet: () => known,
       control,
-      lines: (text) => lines.push(text),
+      lines: (bytes) => lines.push(Buffer.from(bytes).toString()),
       observed: () => undefined,
       info: (message) => infos.push(message),
       warn: () => undefined,
