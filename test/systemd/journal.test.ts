@@ -24,7 +24,7 @@ describe("the journal", () => {
     const script = `
       import { Logger } from ${JSON.stringify(new URL("../../src/log/logger.ts", import.meta.url).pathname)};
       const log = new Logger({ level: "info", format: "json" }, { out: true, err: false });
-      log.info("one"); log.warn("two"); log.error("three"); log.lines("four\\nfive\\n");
+      log.info("one"); log.warn("two"); log.error("three"); log.lines(Buffer.from("four\\nfive\\n"));
       log.configure({ level: "error", format: "json" });
       log.warn("six");
       await log.flush(1000);`;
