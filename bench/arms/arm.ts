@@ -20,6 +20,8 @@ export interface Arm {
   readonly name: string;
   /** How to get it. */
   readonly install: string;
+  /** It listens on a port of its own choice: there cannot be two of it. */
+  readonly fixedPort?: true;
   readonly isInstalled: () => boolean;
   readonly start: (setting: ArmSetting) => Promise<RunningArm>;
 }

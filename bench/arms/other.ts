@@ -11,6 +11,7 @@ export function otherArm(name: string, command: string, url: string): Arm {
   return {
     name,
     install: "named with --arm",
+    fixedPort: true,
     isInstalled: () => Bun.which(command.split(" ")[0] ?? "") !== null,
     async start({ enginePorts, cores, directory }) {
       const engines = enginePorts.map((engine) => `127.0.0.1:${engine}`).join(",");

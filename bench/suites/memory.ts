@@ -26,9 +26,13 @@ export const idle: Suite = {
     { key: "failures", title: "failures", unit: "", digits: 0 },
   ],
   async run(bench, record) {
+    const arms = bench.armTable.filter(({ name, fixedPort }) => name !== "direct" && fixedPort !== true);
+    for (const { name, fixedPort } of bench.armTable) {
+      if (fixedPort === true) bench.skip(`${name} in idle: it is started anew there, and its port may be taken`);
+    }
     const sizes = bench.quick ? [1000] : [1000, 5000, 9000];
     for (let round = 1; round <= Math.min(bench.rounds, bench.quick ? 1 : 3); round++) {
-      for (const arm of bench.armTable.filter(({ name }) => name !== "direct")) {
+      for (const arm of arms) {
         const values: Record<string, number> = {};
         for (const streams of sizes) {
           bench.progress(`round ${round}  ${arm.name}  ${streams} streams`);
