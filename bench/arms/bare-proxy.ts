@@ -1,8 +1,8 @@
 #!/usr/bin/env bun
 /**
  * The least that a proxy on Bun.serve can do with this project's HTTP client: no scheduling but a turn for each engine, no limits, no log,
- * no metrics, no retries. What the router costs above it is its own; what this costs above nginx no router on Bun.serve gets round. docs/performance.md says how it takes
- * part in a run.
+ * no metrics, no retries. What the router costs above it is its own; what this costs above nginx no router on Bun.serve gets round.
+ * docs/performance.md says how it takes part in a run.
  */
 import type { Origin } from "../../src/upstream/origin.ts";
 import { UpstreamClient } from "../../src/upstream/client.ts";
