@@ -1,7 +1,7 @@
 /**
  * The objects that are under way, in no order: what is added a thousand times a second and soon taken out again. A `Set` makes a new table
  * of itself all the time, and each table that a garbage collection of the young has promoted keeps the next one, and all that was in
- * it, until the next full collection: half of all requests lived on that long, in place of the few under way.
+ * it, until the next full collection: a quarter of all requests lived on that long, in place of the few under way.
  */
 
 /** A membership: what `add` returns and `delete` takes. */

@@ -1,4 +1,5 @@
 /** A registry service under test: fake clock, timers and probe, a log that remembers; the TCP door on a free port if wanted. */
+import { instanceAt } from "../../support/instance.ts";
 import type { ControlReply } from "../../../src/fleet/control.ts";
 import type { InstanceId } from "../../../src/fleet/instance.ts";
 import type { Timers } from "../../../src/registration/router-link.ts";
@@ -121,26 +122,9 @@ export function mixed(port: number, more: object = {}): object {
 
 /** An entry of the table as an HTTP registration makes it, ready; `differs` is laid over it. */
 export function entryOf(id: InstanceId, differs: Partial<Entry>): Entry {
-  const { hostname: host, port } = new URL(id);
+  const portAt = id.lastIndexOf(":") + 1;
   return {
-    instance: {
-      id,
-      role: "mixed",
-      scheme: "http",
-      host,
-      port: Number(port),
-      metricsPort: Number(port),
-      model: null,
-      weight: 1,
-      maxInFlight: null,
-      connectorPort: null,
-      engineWorkerQueuePort: null,
-      transferProtocol: null,
-      rdmaPorts: null,
-      deviceIds: null,
-      tpSize: 0,
-      version: null,
-    },
+    instance: instanceAt(id.slice("http://".length, portAt - 1), Number(id.slice(portAt))),
     health: "ready",
     drained: false,
     generation: 1,
