@@ -8,9 +8,7 @@ import { judge } from "./outcome.ts";
 import type { RequestRecord } from "./record.ts";
 import { goFailureText, logRelease } from "./request-log.ts";
 import { relay } from "./relay.ts";
-
-/** Names the choice to the client. */
-export const INSTANCE_HEADER = "x-router-instance";
+import { instanceHeaders } from "./router-headers.ts";
 
 export interface Attempt {
   readonly assignment: Assignment;
@@ -28,7 +26,7 @@ export async function attempt(
   const { instance } = assignment;
   let outcome: Outcome = { kind: "abandoned" };
   record.instance = instance;
-  record.routerHeaders = [[INSTANCE_HEADER, instance.id]];
+  record.routerHeaders = instanceHeaders(instance);
   record.attempts++;
   record.responseBytes = 0;
   try {

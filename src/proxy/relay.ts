@@ -70,14 +70,13 @@ export class RelayListener implements AnswerListener {
     this.#promise = promise;
   }
 
-  onHead({ status, headers, framing, mediaType }: ResponseHead): void {
+  onHead(head: ResponseHead): void {
+    const { status, framing, mediaType } = head;
     const { record } = this.#relayed;
     record.status = status;
     this.#stream = mediaType === "text/event-stream";
     this.#hold = !this.#stream && framing.kind === "length" && framing.bytes <= HOLD_BYTES;
-    const isEmpty = framing.kind === "length" && framing.bytes === 0;
-    const type = mediaType === "" && !isEmpty ? UNNAMED_TYPE : [];
-    this.#client.head(status, headersFor(headers, type, record.routerHeaders));
+    this.#client.head(status, headersFor(head, record.routerHeaders));
   }
 
   onData(bytes: Buffer, start: number, end: number): void {
@@ -178,14 +177,37 @@ function joined(a: ByteRange, b: ByteRange): ByteRange {
 }
 
 /** The instance's own, and those added here. */
-function headersFor(own: HeaderList, type: HeaderList, routers: HeaderList): HeaderList {
-  const headers: HeaderList = [];
-  for (const field of own) if (!speaksForRouter(field[0])) headers.push(field);
-  headers.push(...type, ...routers);
-  return headers;
+function headersFor({ headers: own, framing, mediaType }: ResponseHead, routers: HeaderList): HeaderList {
+  const isEmpty = framing.kind === "length" && framing.bytes === 0;
+  if (mediaType === "" && !isEmpty) return [...ownFields(own), ...UNNAMED_TYPE, ...routers];
+  let lists = knownLists.get(own);
+  if (lists === undefined) {
+    lists = new WeakMap();
+    knownLists.set(own, lists);
+  }
+  let list = lists.get(routers);
+  if (list === undefined) {
+    if (++knownCount > MAX_KNOWN_LISTS) {
+      knownLists = new WeakMap();
+      knownCount = 0;
+    }
+    list = [...ownFields(own), ...routers];
+    lists.set(routers, list);
+  }
+  return list;
 }
 
-/** An instance cannot speak in the router's name. Nearly every name is told by its first letter. */
+/** By the instance's own fields and those added: both come again and again, and a front keeps what it makes of a list. */
+let knownLists = new WeakMap<HeaderList, WeakMap<HeaderList, HeaderList>>();
+let knownCount = 0;
+/** Many instances, each with the time of day in its answers, make many lists. */
+const MAX_KNOWN_LISTS = 4096;
+
+function ownFields(own: HeaderList): HeaderList {
+  return own.filter(([name]) => !speaksForRouter(name));
+}
+
+/** An instance cannot speak in the router's name. */
 function speaksForRouter(name: string): boolean {
-  return (name[0] === "x" || name[0] === "X") && /^x-router-/i.test(name);
+  return /^x-router-/i.test(name);
 }

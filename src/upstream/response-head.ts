@@ -127,12 +127,17 @@ function note(fields: Fields, lowerName: string, value: string): void {
   }
 }
 
+/** Whatever its fields say (RFC 9112 §6.3). */
+export function hasNoBody(status: number): boolean {
+  return status < 200 || status === 204 || status === 304;
+}
+
 function framingOf(fields: Fields, status: number): Framing | string {
   const { lengths, transferEncoding } = fields;
   for (const length of lengths) {
     if (!/^[0-9]{1,15}$/.test(length) || length !== lengths[0]) return "Content-Length is not one number";
   }
-  if (status === 204 || status === 304 || status < 200) return { kind: "length", bytes: 0 };
+  if (hasNoBody(status)) return { kind: "length", bytes: 0 };
   if (transferEncoding !== null) {
     return transferEncoding.toLowerCase() === "chunked"
       ? { kind: "chunked" }

@@ -3,7 +3,7 @@
  * It knows no socket: an exchange feeds it, and listens.
  */
 import { ChunkedDecoder } from "./chunked-decoder.ts";
-import { readResponseHead, type HeadResult, type ResponseHead } from "./response-head.ts";
+import { hasNoBody, readResponseHead, type HeadResult, type ResponseHead } from "./response-head.ts";
 
 const HEAD_END = Buffer.from("\r\n\r\n");
 const PREFIX = Buffer.from("HTTP/1.");
@@ -134,19 +134,69 @@ function broken(problem: string): ReadState {
   return { kind: "broken", problem };
 }
 
-/** Engines repeat themselves: within a second most heads are the same to the letter. Reading one costs 8 µs, finding it again 0.3. */
-const KNOWN_HEADS = new Map<string, HeadResult>();
+/**
+ * Engines repeat themselves: within a second most heads are the same to the letter but for the length of the body. Reading one costs 8 µs,
+ * finding it again 0.5. Those with a length are known without its digits; all lengths then share one list of fields.
+ */
+const KNOWN_HEADS = { whole: new Map<string, HeadResult>(), sized: new Map<string, HeadResult>() } as const;
 const MAX_KNOWN_HEADS = 128;
 /** A longer one is rare and not worth its place. */
 const MAX_KNOWN_LENGTH = 1024;
 
 function knownHead(text: string): HeadResult {
-  const known = KNOWN_HEADS.get(text);
-  if (known !== undefined) return known;
-  const result = readResponseHead(text);
-  if (result.ok && text.length <= MAX_KNOWN_LENGTH) {
-    if (KNOWN_HEADS.size >= MAX_KNOWN_HEADS) KNOWN_HEADS.clear();
-    KNOWN_HEADS.set(text, result);
+  if (text.length > MAX_KNOWN_LENGTH) return readResponseHead(text);
+  const digits = lengthDigits(text);
+  if (digits === null) return KNOWN_HEADS.whole.get(text) ?? keep("whole", text, readResponseHead(text));
+  const rest = text.slice(0, digits.start) + text.slice(digits.end);
+  const known = KNOWN_HEADS.sized.get(rest);
+  if (known === undefined) {
+    const result = readResponseHead(text);
+    // A second length could differ from the first.
+    return isSizedOnce(text) ? keep("sized", rest, result) : result;
   }
+  if (!known.ok || known.head.framing.kind !== "length") return known;
+  const { status, headers, keepAlive, mediaType } = known.head;
+  const bytes = hasNoBody(status) ? 0 : digits.value;
+  return { ok: true, head: { status, headers, framing: { kind: "length", bytes }, keepAlive, mediaType } };
+}
+
+function keep(kind: keyof typeof KNOWN_HEADS, key: string, result: HeadResult): HeadResult {
+  const heads = KNOWN_HEADS[kind];
+  if (!result.ok) return result;
+  if (heads.size >= MAX_KNOWN_HEADS) heads.clear();
+  heads.set(key, result);
   return result;
+}
+
+function isSizedOnce(text: string): boolean {
+  return text.toLowerCase().split("content-length").length === 2;
+}
+
+interface Digits {
+  readonly start: number;
+  readonly end: number;
+  readonly value: number;
+}
+
+/** As engines spell it, uvicorn first. */
+const LENGTH_FIELDS = ["\r\ncontent-length: ", "\r\nContent-Length: "];
+const MAX_LENGTH_DIGITS = 15;
+
+/** Of the first Content-Length. Null where there is none in a usual spelling, or something else than digits in it. */
+function lengthDigits(text: string): Digits | null {
+  for (const field of LENGTH_FIELDS) {
+    const at = text.indexOf(field);
+    if (at < 0) continue;
+    const start = at + field.length;
+    let end = start;
+    let value = 0;
+    for (; end < text.length; end++) {
+      const digit = text.charCodeAt(end) - 48;
+      if (digit < 0 || digit > 9) break;
+      value = value * 10 + digit;
+    }
+    const isWhole = end === text.length || text.startsWith("\r\n", end);
+    return isWhole && end > start && end - start <= MAX_LENGTH_DIGITS ? { start, end, value } : null;
+  }
+  return null;
 }

@@ -55,19 +55,38 @@ const FORBIDDEN = /[\0-\x08\x0a-\x1f\x7f\u0100-\uffff]/;
 export function answerHead({ status, headers, framing, connection, nowMs }: AnswerHead): string {
   if (!Number.isInteger(status) || status < 200 || status > 599)
     throw new Error(`cannot answer with the status ${status}, want 200 to 599`);
-  let head = `HTTP/1.1 ${status} ${REASONS.get(status) ?? ""}\r\n`;
-  let hasDate = false;
-  for (const [name, value] of headers) {
-    const lower = name.length === 4 || name.length >= 10 ? name.toLowerCase() : "";
-    if (FRAMING_NAMES.has(lower)) continue;
-    if (lower === "date") hasDate = true;
-    if (FORBIDDEN.test(value)) throw new Error(`cannot send the field ${name}: a character in its value is forbidden`);
-    head += `${name}: ${value}\r\n`;
-  }
+  const { text, hasDate } = fieldsOf(headers);
+  let head = `HTTP/1.1 ${status} ${REASONS.get(status) ?? ""}\r\n${text}`;
   if (!hasDate) head += dateField(nowMs);
   if (framing.kind === "length") head += `content-length: ${framing.bytes}\r\n`;
   else if (framing.kind === "chunked") head += "transfer-encoding: chunked\r\n";
   return connection === null ? `${head}\r\n` : `${head}connection: ${connection}\r\n\r\n`;
+}
+
+interface Fields {
+  readonly text: string;
+  readonly hasDate: boolean;
+}
+
+/** By the list that they were made of: answers of one instance share it. */
+const KNOWN_FIELDS = new WeakMap<HeaderList, Fields>();
+
+/** Without those that concern the framing. Throws for a value that is none. */
+function fieldsOf(headers: HeaderList): Fields {
+  const known = KNOWN_FIELDS.get(headers);
+  if (known !== undefined) return known;
+  let text = "";
+  let hasDate = false;
+  for (const [name, value] of headers) {
+    const lower = name.toLowerCase();
+    if (FRAMING_NAMES.has(lower)) continue;
+    if (lower === "date") hasDate = true;
+    if (FORBIDDEN.test(value)) throw new Error(`cannot send the field ${name}: a character in its value is forbidden`);
+    text += `${name}: ${value}\r\n`;
+  }
+  const fields = { text, hasDate };
+  KNOWN_FIELDS.set(headers, fields);
+  return fields;
 }
 
 /** Whether the answer's own fields ask for the end of the connection. */

@@ -3,14 +3,13 @@ import type { Instance } from "../../fleet/instance.ts";
 import type { PrefillRelease } from "../../log/request-lines.ts";
 import type { Assignment, Outcome } from "../../scheduler/assignment.ts";
 import type { UpstreamFailure } from "../../upstream/failure.ts";
-import type { HeaderList } from "../../upstream/response-head.ts";
-import { INSTANCE_HEADER } from "../attempt.ts";
 import type { ProxyContext } from "../context.ts";
 import type { Downstream } from "../downstream.ts";
 import { judge } from "../outcome.ts";
 import type { RequestRecord } from "../record.ts";
 import { countsOf, goFailureText, logRelease } from "../request-log.ts";
 import { relay, type Relayed, type RelayResult } from "../relay.ts";
+import { pairHeaders } from "../router-headers.ts";
 import type { Answer } from "./pending-answer.ts";
 import { type Leg, PairExchange, type PrefillWatch } from "./pair-exchange.ts";
 
@@ -146,13 +145,4 @@ class PrefillLeg implements PrefillWatch {
     logRelease(this.#record, this.#assignment);
     this.#record.lines?.prefillReleased(how, this.#assignment.instance.id);
   }
-}
-
-/** The choice, for the client; also on an error answer, if there was a choice. */
-function pairHeaders({ prefill, decode }: { readonly prefill: Instance; readonly decode: Instance }): HeaderList {
-  return [
-    ["x-router-prefill-url", prefill.id],
-    ["x-router-decode-url", decode.id],
-    [INSTANCE_HEADER, decode.id],
-  ];
 }
