@@ -1,6 +1,7 @@
 /** The one line that each request leaves behind. The `go` format is the Go router's. */
 import { goDuration } from "../lib/go-duration.ts";
-import { logLine, type LogFormat } from "./line.ts";
+import { goPrefix, logLine, oneLine, type LogFormat } from "./line.ts";
+import type { LinePen } from "./line-buffer.ts";
 
 export interface AccessEntry {
   readonly method: string;
@@ -11,19 +12,36 @@ export interface AccessEntry {
   readonly clientIp: string;
   /** What the request is known by (request-lines.ts); empty when nothing is known. */
   readonly tags: string;
-  /** Further facts; asked for by the json format only. */
-  readonly fields: () => Readonly<Record<string, unknown>>;
+  /** Further facts, for the json format; null for the others. */
+  readonly fields: Readonly<Record<string, unknown>> | null;
 }
 
 /** Longer fields are cut (fault O01). */
 const MAX_TARGET = 256;
 
-export function accessLine(format: LogFormat, entry: AccessEntry): string {
+export function writeAccessLine(pen: LinePen, format: LogFormat, entry: AccessEntry): void {
+  const { method, status, durationMs, clientIp, tags } = entry;
   const target = entry.target.length > MAX_TARGET ? `${entry.target.slice(0, MAX_TARGET)}...` : entry.target;
-  const message = `${entry.tags}[${entry.method}] ${target} HTTP/1.1 ${entry.status} ${goDuration(entry.durationMs)} ${entry.clientIp}`;
-  if (format !== "json") return logLine(format, "info", message);
-  const { method, status, durationMs, clientIp } = entry;
-  return logLine(format, "info", "request", {
-    fields: { method, target, status, durationMs, clientIp, ...entry.fields() },
-  });
+  switch (format) {
+    case "go":
+      pen.begin().text(goPrefix("info", Date.now())).text(tags).text("[").text(oneLine(method)).text("] ");
+      pen.text(oneLine(target)).text(" HTTP/1.1 ").text(String(status)).text(" ").text(goDuration(durationMs));
+      pen.text(" ").text(oneLine(clientIp)).end();
+      return;
+    case "json":
+      pen.add(
+        logLine(format, "info", "request", {
+          fields: { method, target, status, durationMs, clientIp, ...entry.fields },
+        }),
+      );
+      return;
+    case "pretty":
+      pen.add(
+        logLine(
+          format,
+          "info",
+          `${tags}[${method}] ${target} HTTP/1.1 ${status} ${goDuration(durationMs)} ${clientIp}`,
+        ),
+      );
+  }
 }

@@ -1,9 +1,10 @@
 /**
  * The lines that the Go router writes while it serves a request, beside the access line; scripts follow a request by them.
  * One object a request, made by the worker thread when the go format is on and the level lets its
- * lines through; the proxy tells it what happens. Lines go to the thread's buffer and cost no system call.
+ * lines through; the proxy tells it what happens. Lines go to the thread's buffer, piece by piece, and cost no system call.
  */
-import { goPrefix, oneLine } from "./line.ts";
+import type { LinePen } from "./line-buffer.ts";
+import { goPrefix, oneLine, type LogLevel } from "./line.ts";
 
 /** What a request is known by; null where nothing is known. */
 export interface RequestTags {
@@ -24,7 +25,7 @@ export interface InstanceCounts {
 export type LineRole = "mixed" | "prefill" | "decode";
 
 export interface RequestLinesOptions {
-  readonly add: (line: string) => void;
+  readonly pen: LinePen;
   /** False: only ERROR lines are wanted. */
   readonly info: boolean;
   readonly warn: boolean;
@@ -49,7 +50,7 @@ export class RequestLines {
   }
 
   parsed(): void {
-    this.#info("Parsing completed; starting worker selection.");
+    this.#info()?.text("Parsing completed; starting worker selection.").end();
   }
 
   /** Splitwise: when the choice of a pair began, was half done, was done. */
@@ -59,7 +60,7 @@ export class RequestLines {
       | "before SelectWorker decode, after prefill"
       | "after SelectWorker decode, before return",
   ): void {
-    if (this.#options.info) this.#info(`${moment}. ts_ms=${goMilliseconds(this.#options.nowMs())}`);
+    this.#info()?.text(moment).text(". ts_ms=").text(goMilliseconds(this.#options.nowMs())).end();
   }
 
   /** Whether it is worth making a text for `strategy`. */
@@ -69,23 +70,32 @@ export class RequestLines {
 
   /** What a cache-aware policy decided, and by which figures. */
   strategy(text: string): void {
-    this.#info(`cache-aware prefill: final strategy: ${text}. ts_ms=${goMilliseconds(this.#options.nowMs())}`);
+    const at = goMilliseconds(this.#options.nowMs());
+    this.#info()?.text("cache-aware prefill: final strategy: ").text(text).text(". ts_ms=").text(at).end();
   }
 
   selected(role: LineRole, { url, requestCount, promptTokens }: InstanceCounts): void {
-    const figure = role === "prefill" ? `tokens: ${Math.round(promptTokens)}` : `count: ${requestCount}`;
-    this.#info(`select worker (${role}): ${url}, ${figure}`);
+    const line = this.#info()?.text("select worker (").text(role).text("): ").text(url);
+    if (role === "prefill")
+      line
+        ?.text(", tokens: ")
+        .text(String(Math.round(promptTokens)))
+        .end();
+    else line?.text(", count: ").text(String(requestCount)).end();
   }
 
   /** `tokens`: the request had prompt tokens counted on the instance. */
   released({ url, requestCount, promptTokens }: InstanceCounts, tokens: boolean): void {
-    this.#info(`release worker: ${url}, count: ${requestCount}`);
-    if (tokens) this.#info(`release prefill tokens: ${url}, tokens: ${Math.round(promptTokens)}`);
+    this.#info()?.text("release worker: ").text(url).text(", count: ").text(String(requestCount)).end();
+    if (!tokens) return;
+    const left = String(Math.round(promptTokens));
+    this.#info()?.text("release prefill tokens: ").text(url).text(", tokens: ").text(left).end();
   }
 
   /** How the count on the prefill instance was given back. */
   prefillReleased(how: PrefillRelease, url: string): void {
-    this.#info(`[prefill] ${PREFILL_RELEASES[how]} url=${url}${how === "fallback" ? ", isStream=true" : ""}`);
+    const line = this.#info()?.text("[prefill] ").text(PREFILL_RELEASES[how]).text(" url=").text(url);
+    line?.text(how === "fallback" ? ", isStream=true" : "").end();
   }
 
   /** The prefill instance's answer broke off beside a decode that went on. No prompt, unlike in the Go router. */
@@ -94,7 +104,7 @@ export class RequestLines {
   }
 
   completed(status: number): void {
-    if (status < 400) this.#info("Request completed successfully.");
+    if (status < 400) this.#info()?.text("Request completed successfully.").end();
     else this.error(`Request completed with an error: status ${status}`);
   }
 
@@ -111,17 +121,21 @@ export class RequestLines {
   }
 
   warn(message: string): void {
-    if (!this.#options.warn) return;
-    this.#options.add(`${goPrefix("warn", this.#options.nowMs())}${this.#tags}${oneLine(message)}\n`);
+    if (this.#options.warn) this.#begin("warn").text(oneLine(message)).end();
   }
 
   error(message: string): void {
-    this.#options.add(`${goPrefix("error", this.#options.nowMs())}${this.#tags}${oneLine(message)}\n`);
+    this.#begin("error").text(oneLine(message)).end();
   }
 
-  /** Nothing in `message` comes from outside. */
-  #info(message: string): void {
-    if (this.#options.info) this.#options.add(`${goPrefix("info", this.#options.nowMs())}${this.#tags}${message}\n`);
+  /** Null: such lines are not wanted. Nothing in them comes from outside. */
+  #info(): LinePen | null {
+    return this.#options.info ? this.#begin("info") : null;
+  }
+
+  #begin(level: LogLevel): LinePen {
+    const { pen, nowMs } = this.#options;
+    return pen.begin().text(goPrefix(level, nowMs())).text(this.#tags);
   }
 }
 

@@ -2,7 +2,7 @@
 import type { MessagePort } from "node:worker_threads";
 import { RouterError } from "../errors.ts";
 import type { ControlReply, ControlRequest } from "../fleet/control.ts";
-import type { Lines } from "./line-buffer.ts";
+import type { Lines } from "../log/line-buffer.ts";
 import type { FromWorker } from "./messages.ts";
 
 /** Longer than a registration takes that is probed with the usual time limits. */

@@ -1,5 +1,5 @@
 /** All that main thread and worker threads say to each other: two tagged unions of plain data. */
-import type { Lines } from "./line-buffer.ts";
+import type { Lines } from "../log/line-buffer.ts";
 import type { ControlReply, ControlRequest } from "../fleet/control.ts";
 import type { LoadDigest } from "../fleet/digest.ts";
 import type { InstanceId } from "../fleet/instance.ts";

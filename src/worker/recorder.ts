@@ -1,5 +1,6 @@
 /** Counts what the requests of a thread leave behind and writes their access lines. The thread's timers pass both on to the main thread. */
-import { accessLine } from "../log/access-line.ts";
+import { writeAccessLine } from "../log/access-line.ts";
+import { LineBuffer, type Lines } from "../log/line-buffer.ts";
 import { logLine } from "../log/line.ts";
 import { RequestLines, tagText, type RequestLinesOptions } from "../log/request-lines.ts";
 import type { LogOptions } from "../log/options.ts";
@@ -10,7 +11,6 @@ import { seriesOf, type MetricData } from "../metrics/metric-set.ts";
 import type { InstanceId } from "../fleet/instance.ts";
 import type { Recorder, RequestRecord } from "../proxy/record.ts";
 import { endpointLabel } from "../proxy/routes.ts";
-import { LineBuffer, type Lines } from "./line-buffer.ts";
 
 const INFERENCE = new Set(["/v1/chat/completions", "/v1/completions"]);
 
@@ -31,6 +31,7 @@ export interface CountedElsewhere {
 
 export class ThreadRecorder implements Recorder {
   readonly #options: RecorderOptions;
+  readonly #lines: LineBuffer;
   #log: LogOptions;
   #lineOptions: RequestLinesOptions | null;
   readonly #httpRequests = new LabelledCounter(METRICS.httpRequests);
@@ -46,7 +47,6 @@ export class ThreadRecorder implements Recorder {
   #requestBytes = 0;
   #responseBytes = 0;
   #retries = 0;
-  readonly #lines: LineBuffer;
 
   constructor(options: RecorderOptions) {
     this.#options = options;
@@ -91,7 +91,7 @@ export class ThreadRecorder implements Recorder {
 
   /** What is to be said of no request, or of one without lines of its own. */
   warn(message: string): void {
-    if (this.#log.level !== "error") this.#addLine(logLine(this.#log.format, "warn", message));
+    if (this.#log.level !== "error") this.#lines.add(logLine(this.#log.format, "warn", message));
   }
 
   /** The figures since the start of the thread. */
@@ -127,11 +127,7 @@ export class ThreadRecorder implements Recorder {
   #lineOptionsOf(log: LogOptions): RequestLinesOptions | null {
     if (log.format !== "go" || !log["request-lines"]) return null;
     const info = log.level === "debug" || log.level === "info";
-    return { add: (line) => this.#addLine(line), info, warn: log.level !== "error", nowMs: Date.now };
-  }
-
-  #addLine(line: string): void {
-    this.#lines.add(line);
+    return { pen: this.#lines, info, warn: log.level !== "error", nowMs: Date.now };
   }
 
   /** Hands on the lines that wait. */
@@ -170,31 +166,35 @@ export class ThreadRecorder implements Recorder {
   }
 
   #writeLine(record: RequestRecord, now: number): void {
-    this.#addLine(
-      accessLine(this.#log.format, {
-        method: record.method,
-        target: record.query === "" ? record.path : `${record.path}?${record.query}`,
-        status: record.status,
-        durationMs: now - record.startedAt,
-        clientIp: record.clientIp,
-        tags: record.tags === null ? "" : tagText(record.tags),
-        fields: () => ({
-          instance: record.instance?.id,
-          attempts: record.attempts,
-          stream: record.stream,
-          ttftMs: record.firstByteAt > 0 ? record.firstByteAt - record.startedAt : undefined,
-          requestBytes: record.requestBytes,
-          responseBytes: record.responseBytes,
-          error: record.error ?? undefined,
-          ...record.tags,
-        }),
-      }),
-    );
+    const { format } = this.#log;
+    writeAccessLine(this.#lines, format, {
+      method: record.method,
+      target: record.query === "" ? record.path : `${record.path}?${record.query}`,
+      status: record.status,
+      durationMs: now - record.startedAt,
+      clientIp: record.clientIp,
+      tags: record.tags === null ? "" : tagText(record.tags),
+      fields: format === "json" ? accessFields(record) : null,
+    });
   }
 
   #labelled(): readonly LabelledCounter[] {
     return [this.#httpRequests, this.#inferenceRequests, this.#requestErrors, this.#upstreamFailures];
   }
+}
+
+function accessFields(record: RequestRecord): Readonly<Record<string, unknown>> {
+  const { firstByteAt, startedAt } = record;
+  return {
+    instance: record.instance?.id,
+    attempts: record.attempts,
+    stream: record.stream,
+    ttftMs: firstByteAt > 0 ? firstByteAt - startedAt : undefined,
+    requestBytes: record.requestBytes,
+    responseBytes: record.responseBytes,
+    error: record.error ?? undefined,
+    ...record.tags,
+  };
 }
 
 const METHODS = new Set(["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"]);

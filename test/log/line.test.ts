@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { accessLine } from "../../src/log/access-line.ts";
-import { logLine } from "../../src/log/line.ts";
+import { type AccessEntry, writeAccessLine } from "../../src/log/access-line.ts";
+import { LineBuffer } from "../../src/log/line-buffer.ts";
+import { logLine, type LogFormat } from "../../src/log/line.ts";
 
 const now = new Date(2026, 2, 5, 8, 5, 9, 123);
 const HOSTILE = 'a\nb\r\tc\x00\x1b[31m\x7f\x9b\u2028\u2029é"\\';
@@ -44,7 +45,15 @@ function isControl(code: number): boolean {
   return code < 0x20 || (code >= 0x7f && code <= 0x9f) || code === 0x2028 || code === 0x2029;
 }
 
-describe("accessLine", () => {
+function accessLine(format: LogFormat, entry: AccessEntry): string {
+  let text = "";
+  const buffer = new LineBuffer((lines) => (text += Buffer.from(lines).toString()));
+  writeAccessLine(buffer, format, entry);
+  buffer.flush();
+  return text;
+}
+
+describe("writeAccessLine", () => {
   const entry = {
     method: "POST",
     target: "/v1/completions?a=1",
@@ -52,7 +61,7 @@ describe("accessLine", () => {
     durationMs: 2.798235,
     clientIp: "10.52.95.139",
     tags: "",
-    fields: () => ({ attempts: 1 }),
+    fields: { attempts: 1 },
   };
   /** As the published scripts have it. */
   const SCRIPT =
@@ -79,6 +88,13 @@ describe("accessLine", () => {
     [-1, "0s"],
   ])("%d ms is %s", (durationMs, text) => {
     expect(accessLine("go", { ...entry, durationMs })).toContain(` 200 ${text} 10.`);
+  });
+
+  test.each(["go", "json", "pretty"] as const)("%s: what comes from outside stays in its line", (format) => {
+    const line = accessLine(format, { ...entry, method: HOSTILE, target: HOSTILE, clientIp: HOSTILE });
+    expect(line.endsWith("\n")).toBe(true);
+    const text = Bun.stripANSI(line.slice(0, -1));
+    expect(text.split("").filter((unit) => isControl(unit.charCodeAt(0)))).toEqual([]);
   });
 
   test("a long target is cut", () => {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { LineBuffer } from "../../src/worker/line-buffer.ts";
+import { LineBuffer } from "../../src/log/line-buffer.ts";
 
 function setUp(): { buffer: LineBuffer; parts: Buffer[]; text: () => string } {
   const parts: Buffer[] = [];
@@ -29,6 +29,34 @@ test("what was added is handed on once and in order, whatever the characters and
     }),
     { numRuns: 100 },
   );
+});
+
+test("a line that is written in pieces is the same as one that is added whole, also across parts", () => {
+  const pieces = fc.array(fc.string({ unit: fc.constantFrom("a", "é", "你", "😀"), maxLength: 90 }), { maxLength: 12 });
+  fc.assert(
+    fc.property(fc.array(pieces, { maxLength: 400 }), (lines) => {
+      const { buffer, parts, text } = setUp();
+      for (const line of lines) {
+        buffer.begin();
+        for (const piece of line) buffer.text(piece);
+        buffer.end();
+      }
+      buffer.flush();
+      expect(text()).toBe(lines.map((line) => `${line.join("")}\n`).join(""));
+      for (const part of parts) expect(part.at(-1)).toBe(10);
+    }),
+    { numRuns: 100 },
+  );
+});
+
+test("a line that is longer than a part is kept whole", () => {
+  const { buffer, text } = setUp();
+  const long = "é".repeat(50_000);
+  buffer.begin().text("short").end();
+  buffer.begin().text(long).text(long).end();
+  buffer.begin().text("last").end();
+  buffer.flush();
+  expect(text()).toBe(`short\n${long}${long}\nlast\n`);
 });
 
 test("a part is handed on when it is full, without waiting for a flush", () => {

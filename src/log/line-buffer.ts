@@ -1,0 +1,124 @@
+/**
+ * Collects the log lines of a thread, as bytes, and hands them on in parts: whenever one is full, and when asked. A line is written piece by
+ * piece into the part, without a string of its own: five lines a request leave a third of a small request's garbage otherwise.
+ * A part stays in the processor's cache from the line to the file, and changes hands without being copied. Kept by worker/recorder.ts.
+ */
+
+/** Of a part. */
+const PART_BYTES = 64 * 1024;
+/** Less is copied out of the part, which goes on being filled. */
+const COPIED_BYTES = 8 * 1024;
+/** Between two flushes; further lines are dropped, and counted. */
+const MAX_BYTES = 2 * 1024 * 1024;
+/** UTF-8 bytes of a UTF-16 unit at most. */
+const MAX_UNIT_BYTES = 3;
+/** Up to so many characters a loop is faster than a call of the engine's encoder. */
+const LOOP_CHARS = 64;
+
+/** Whole lines, in an ArrayBuffer that nobody else has. */
+export type Lines = Uint8Array<ArrayBuffer>;
+
+/** `begin`, then pieces in order, then `end`, before anything else is written. */
+export interface LinePen {
+  begin(): this;
+  text(piece: string): this;
+  /** Adds the newline. */
+  end(): void;
+  /** A whole line, with its newline. */
+  add(line: string): void;
+}
+
+export class LineBuffer implements LinePen {
+  readonly #handOn: (lines: Lines) => void;
+  #bytes = newPart(PART_BYTES);
+  #used = 0;
+  /** Where the last line began. */
+  #lineAt = 0;
+  #isDropping = false;
+  #handedOn = 0;
+  #dropped = 0;
+
+  constructor(handOn: (lines: Lines) => void) {
+    this.#handOn = handOn;
+  }
+
+  /** Lines dropped so far. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  add(line: string): void {
+    this.begin().text(line);
+    if (this.#isDropping) this.#dropped++;
+  }
+
+  begin(): this {
+    this.#lineAt = this.#used;
+    this.#isDropping = this.#handedOn > MAX_BYTES;
+    return this;
+  }
+
+  text(piece: string): this {
+    if (this.#isDropping) return this;
+    const { length } = piece;
+    this.#reserve(length * MAX_UNIT_BYTES);
+    const bytes = this.#bytes;
+    let at = this.#used;
+    let done = 0;
+    if (length <= LOOP_CHARS) {
+      for (; done < length; done++) {
+        const unit = piece.charCodeAt(done);
+        if (unit >= 0x80) break;
+        bytes[at++] = unit;
+      }
+    }
+    if (done < length) at += bytes.write(done === 0 ? piece : piece.slice(done), at);
+    this.#used = at;
+    return this;
+  }
+
+  end(): void {
+    if (this.#isDropping) {
+      this.#dropped++;
+      return;
+    }
+    this.#reserve(1);
+    this.#bytes[this.#used++] = NEWLINE;
+  }
+
+  /** Hands on all that is there. Called regularly, between two lines. */
+  flush(): void {
+    this.#handOnPart(this.#used);
+    this.#handedOn = 0;
+  }
+
+  /** Makes room for more of the last line, which takes what it has along into the next part. */
+  #reserve(bytes: number): void {
+    if (this.#used + bytes <= this.#bytes.length) return;
+    const begun = Buffer.from(this.#bytes.subarray(this.#lineAt, this.#used));
+    this.#handOnPart(this.#lineAt);
+    if (begun.length + bytes > this.#bytes.length) this.#bytes = newPart(2 * (begun.length + bytes));
+    this.#bytes.set(begun);
+    this.#used = begun.length;
+    this.#lineAt = 0;
+  }
+
+  #handOnPart(used: number): void {
+    this.#used = 0;
+    if (used === 0) return;
+    this.#handedOn += used;
+    if (used <= COPIED_BYTES) {
+      this.#handOn(new Uint8Array(this.#bytes.subarray(0, used)));
+    } else {
+      const part = this.#bytes;
+      this.#bytes = newPart(PART_BYTES);
+      this.#handOn(part.subarray(0, used));
+    }
+  }
+}
+
+const NEWLINE = 10;
+
+function newPart(bytes: number): Buffer<ArrayBuffer> {
+  return Buffer.from(new ArrayBuffer(bytes));
+}
