@@ -17,7 +17,7 @@ import { UpstreamClient } from "../../src/upstream/client.ts";
 import { Connection } from "../../src/upstream/connection.ts";
 import { Prompts } from "../../src/worker/prompts.ts";
 import { ThreadRecorder } from "../../src/worker/recorder.ts";
-import { ServeDownstream } from "../../src/front/serve/serve-downstream.ts";
+import { type AnswerDesk, ServeDownstream } from "../../src/front/serve/serve-downstream.ts";
 import { fleet } from "../../test/scheduler/support.ts";
 import { chatBody } from "../load/chat-body.ts";
 
@@ -50,6 +50,12 @@ const server = {
   requestIP: () => ({ address: "127.0.0.1", family: "IPv4", port: 1 }),
   timeout() {},
 } as unknown as Server<undefined>;
+
+const desk: AnswerDesk = {
+  answered(_client, { status }) {
+    if (status !== 200) fail(`status ${status}`);
+  },
+};
 
 const now = (): number => performance.now();
 const rounds = Number(process.argv[2] ?? 5);
@@ -130,15 +136,11 @@ async function serve(proxy: ProxyContext, recorder: ThreadRecorder): Promise<voi
     Array.from({ length: AT_ONCE }, async () => {
       while (left-- > 0) {
         const request = new Request("http://127.0.0.1:8080/v1/chat/completions", { method: "POST", body, headers });
-        await handle(new ServeDownstream(request, server, checkAnswer), proxy);
+        await handle(new ServeDownstream(request, server, desk), proxy);
       }
     }),
   );
   recorder.flushLines();
-}
-
-function checkAnswer({ status }: Response): void {
-  if (status !== 200) fail(`status ${status}`);
 }
 
 function fail(problem: unknown): never {

@@ -3,6 +3,7 @@
  * It carries one exchange at a time (its `user`); between two it lies in connection-pool.ts.
  */
 import type { Socket } from "bun";
+import { MAX_POSTED_BYTES, outbox, type Sender } from "../lib/outbox.ts";
 import type { Origin } from "./origin.ts";
 import { ResponseReader } from "./response-reader.ts";
 
@@ -13,10 +14,7 @@ export interface ConnectionUser {
   onClosed(detail: string): void;
 }
 
-/** Of head and body, for the one write of them: what the socket does not take is copied out. */
-const JOINED = Buffer.allocUnsafe(64 * 1024);
-
-export class Connection {
+export class Connection implements Sender {
   readonly #socket: Socket<Connection>;
   /** Of the answers that come on it. */
   readonly reader = new ResponseReader();
@@ -56,19 +54,24 @@ export class Connection {
     this.resume();
   }
 
+  /** At the end of the turn, in one write, unless it is long. */
   send(head: string, body: Uint8Array): void {
-    const headBytes = head.length;
-    // One write for what fits into one segment burst; a larger body is not copied.
-    if (headBytes + body.length <= JOINED.length) {
-      JOINED.write(head, 0, headBytes, "latin1");
-      JOINED.set(body, headBytes);
-      const length = headBytes + body.length;
-      const written = this.#socket.write(JOINED, 0, length);
-      if (written < length) this.#unsent.push(Buffer.from(JOINED.subarray(Math.max(0, written), length)));
-    } else {
+    const length = head.length + body.length;
+    if (length > MAX_POSTED_BYTES) {
       this.#write(Buffer.from(head, "latin1"));
       this.#write(body);
+      return;
     }
+    const start = outbox.reserve(length);
+    outbox.bytes.write(head, start, head.length, "latin1");
+    outbox.bytes.set(body, start + head.length);
+    outbox.post(this, start + length);
+  }
+
+  sendPosted(bytes: Buffer, start: number, end: number): void {
+    if (!this.#open) return;
+    const written = Math.max(0, this.#socket.write(bytes, start, end - start));
+    if (written < end - start) this.#unsent.push(Buffer.from(bytes.subarray(start + written, end)));
   }
 
   pause(): void {

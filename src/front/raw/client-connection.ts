@@ -8,6 +8,7 @@
 import type { Socket } from "bun";
 import type { Slot } from "../../lib/live-set.ts";
 import { RouterError } from "../../errors.ts";
+import { outbox, type Sender } from "../../lib/outbox.ts";
 import { respondError } from "../../proxy/respond.ts";
 import { IDLE_CONNECTION_SECS, plainAddress, type FrontOptions } from "../front.ts";
 import { IncomingBody } from "./incoming-body.ts";
@@ -26,7 +27,7 @@ const CONTINUE = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n");
 
 type State = "waiting" | "head" | "request" | "closing" | "closed";
 
-export class ClientConnection implements AnswerConnection {
+export class ClientConnection implements AnswerConnection, Sender {
   readonly #socket: Socket<Slot<ClientConnection>>;
   readonly #options: FrontOptions;
   readonly #heads = new RequestHeadReader();
@@ -36,6 +37,8 @@ export class ClientConnection implements AnswerConnection {
   #body: IncomingBody | null = null;
   #client: RawDownstream | null = null;
   #unsent: Buffer[] = [];
+  /** Messages that lie in the outbox. */
+  #posted = 0;
   #paused = false;
   /** When the present state has lasted too long. A body has its own clock. */
   #dueAt: number;
@@ -51,9 +54,9 @@ export class ClientConnection implements AnswerConnection {
     return this.#options.isDraining();
   }
 
-  /** A part of an answer waits for the client to read it. */
+  /** A part of an answer waits for the end of the turn, or for the client to read it. */
   get isSending(): boolean {
-    return this.#unsent.length > 0;
+    return this.#posted > 0 || this.#unsent.length > 0;
   }
 
   get isIdle(): boolean {
@@ -133,6 +136,7 @@ export class ClientConnection implements AnswerConnection {
    * answer.
    */
   close(): void {
+    this.#sendPosts();
     this.#state = "closing";
     this.#held = null;
     this.#resume();
@@ -145,16 +149,36 @@ export class ClientConnection implements AnswerConnection {
     this.#socket.shutdown();
   }
 
-  send(bytes: Buffer, length: number): boolean {
+  post(end: number): boolean {
     if (this.#state === "closed") return true;
-    const written = this.#unsent.length === 0 ? this.#socket.write(bytes, 0, length) : 0;
-    if (written >= length) return true;
-    this.#unsent.push(Buffer.from(bytes.subarray(Math.max(0, written), length)));
+    this.#posted++;
+    outbox.post(this, end);
+    return this.#unsent.length === 0;
+  }
+
+  sendPosted(bytes: Buffer, start: number, end: number): void {
+    this.#posted--;
+    if (this.#state === "closed") return;
+    const written = this.#unsent.length === 0 ? Math.max(0, this.#socket.write(bytes, start, end - start)) : 0;
+    if (written < end - start) this.#unsent.push(Buffer.from(bytes.subarray(start + written, end)));
+  }
+
+  send(bytes: Buffer): boolean {
+    this.#sendPosts();
+    if (this.#state === "closed") return true;
+    const written = this.#unsent.length === 0 ? Math.max(0, this.#socket.write(bytes)) : 0;
+    if (written === bytes.length) return true;
+    this.#unsent.push(bytes.subarray(written));
     return false;
   }
 
+  /** Before what has to come after them. */
+  #sendPosts(): void {
+    if (this.#posted > 0) outbox.flush();
+  }
+
   sendContinue(): void {
-    this.send(CONTINUE, CONTINUE.length);
+    this.send(CONTINUE);
   }
 
   resumeBody(): void {
@@ -179,6 +203,7 @@ export class ClientConnection implements AnswerConnection {
   }
 
   broken(byReset: boolean): void {
+    this.#sendPosts();
     this.#client = null;
     // Without a last chunk the client knows that the answer is cut: what the socket has taken can still go out.
     if (this.#unsent.length > 0) this.closed();

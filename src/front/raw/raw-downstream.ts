@@ -1,6 +1,7 @@
 /** The proxy's Downstream contract for one request on a connection of the raw front. What is flushed leaves at once, in one write. */
 import { RouterError } from "../../errors.ts";
 import type { ByteRange } from "../../lib/byte-range.ts";
+import { MAX_POSTED_BYTES, outbox } from "../../lib/outbox.ts";
 import { errorEvent, respondError } from "../../proxy/respond.ts";
 import type { HeaderList } from "../../upstream/response-head.ts";
 import { isEventStream, type FrontClient } from "../front.ts";
@@ -13,8 +14,10 @@ export interface AnswerConnection {
   readonly peer: string;
   /** The connection does not outlive this answer, whatever the client wants. */
   readonly isLast: boolean;
-  /** Sends the first `length` bytes; what the socket does not take is kept, and copied. False: more should wait for `onDrain`. */
-  send(bytes: Buffer, length: number): boolean;
+  /** Sends what was written into the outbox up to `end`, at the end of the turn. False: more should wait for `onDrain`. */
+  post(end: number): boolean;
+  /** The same, now, of a buffer that nobody else has. */
+  send(bytes: Buffer): boolean;
   /** The client waits for `100 Continue`. */
   sendContinue(): void;
   /** The body is wanted now. */
@@ -214,13 +217,15 @@ export class RawDownstream implements FrontClient {
     const bytes = totalOf(parts);
     const isChunk = this.#framing === "chunked" && bytes > 0;
     const most = head.length + bytes + MAX_CHUNK_FRAMING + tail.length;
-    const out = most <= SCRATCH.length ? SCRATCH : Buffer.allocUnsafe(most);
-    let at = head === "" ? 0 : out.write(head, 0, "latin1");
+    const isPosted = most <= MAX_POSTED_BYTES;
+    const out = isPosted ? outbox.bytes : Buffer.allocUnsafe(most);
+    let at = isPosted ? outbox.reserve(most) : 0;
+    if (head !== "") at += out.write(head, at, "latin1");
     if (isChunk) at = writeChunkSize(out, at, bytes);
     for (const part of parts) at += part.bytes.copy(out, at, part.start, part.end);
     if (isChunk) at = writeLineEnd(out, at);
     if (tail !== "") at += out.write(tail, at, "latin1");
-    return this.#connection.send(out, at);
+    return isPosted ? this.#connection.post(at) : this.#connection.send(out.subarray(0, at));
   }
 }
 
@@ -230,8 +235,6 @@ const LAST_CHUNK = "0\r\n\r\n";
 /** Eight digits and two line ends. */
 const MAX_CHUNK_FRAMING = 12;
 const HEX_DIGITS = Buffer.from("0123456789abcdef");
-/** One answer at a time is put together here; what the socket does not take of it is copied out. */
-const SCRATCH = Buffer.allocUnsafe(128 * 1024);
 
 /** Digit by digit: as a string it would cost each event half a microsecond. Returns the index after the line. */
 function writeChunkSize(out: Buffer, start: number, bytes: number): number {

@@ -5,6 +5,7 @@
 import type { Server } from "bun";
 import { RouterError } from "../../errors.ts";
 import { rangeBuffer, type ByteRange } from "../../lib/byte-range.ts";
+import type { Slot } from "../../lib/live-set.ts";
 import { errorEvent, respondError } from "../../proxy/respond.ts";
 import type { HeaderList } from "../../upstream/response-head.ts";
 import { IDLE_CONNECTION_SECS, isEventStream, plainAddress, type FrontClient } from "../front.ts";
@@ -13,7 +14,19 @@ import { readRequestBody } from "./request-body.ts";
 /** Statuses whose answer has no body; Bun wants null there. */
 const BODILESS = new Set([204, 205, 304]);
 
+/** Where answers are handed in. */
+export interface AnswerDesk {
+  /** The client's `release` is to be called soon, once. */
+  answered(client: ServeDownstream, response: Response): void;
+}
+
 export class ServeDownstream implements FrontClient {
+  /** What Bun waits for. */
+  readonly answer: Promise<Response>;
+  /** Where its front has it among those that are neither answered nor watched. */
+  slot: Slot<ServeDownstream> | null = null;
+  /** What needs no body is answered in the turn in which it came, if nobody else has to be asked. */
+  hasReadBody = false;
   readonly method: string;
   readonly path: string;
   readonly query: string;
@@ -21,7 +34,9 @@ export class ServeDownstream implements FrontClient {
   onDrain: (() => void) | null = null;
   readonly #request: Request;
   readonly #server: Server<undefined>;
-  readonly #respond: (response: Response) => void;
+  readonly #desk: AnswerDesk;
+  readonly #resolve: (response: Response) => void;
+  #response: Response | null = null;
   #status = 0;
   #sentStatus = 0;
   #headers: HeaderList = [];
@@ -35,8 +50,11 @@ export class ServeDownstream implements FrontClient {
   #idleClockStopped = false;
   #fields: Readonly<Record<string, string>> | null = null;
 
-  constructor(request: Request, server: Server<undefined>, respond: (response: Response) => void) {
+  constructor(request: Request, server: Server<undefined>, desk: AnswerDesk) {
     const { url } = request;
+    const { promise, resolve } = Promise.withResolvers<Response>();
+    this.answer = promise;
+    this.#resolve = resolve;
     // With a Host that is no authority Bun leaves the url relative; `new URL` would throw.
     const pathAt = url.startsWith("/") || request.method === "CONNECT" ? 0 : url.indexOf("/", url.indexOf("://") + 3);
     const queryAt = url.indexOf("?", pathAt);
@@ -45,7 +63,7 @@ export class ServeDownstream implements FrontClient {
     this.query = queryAt < 0 ? "" : url.slice(queryAt + 1);
     this.#request = request;
     this.#server = server;
-    this.#respond = respond;
+    this.#desk = desk;
   }
 
   /**
@@ -96,6 +114,7 @@ export class ServeDownstream implements FrontClient {
   }
 
   readBody(maxBytes: number): Promise<Buffer> {
+    this.hasReadBody = true;
     return readRequestBody(this.#request, maxBytes);
   }
 
@@ -163,7 +182,14 @@ export class ServeDownstream implements FrontClient {
     const response = new Response(body, { status: this.#status, headers: bunHeaders(this.#headers) });
     this.#state = state;
     this.#sentStatus = this.#status;
-    this.#respond(response);
+    this.#response = response;
+    this.#desk.answered(this, response);
+  }
+
+  /** Gives the answer to Bun. */
+  release(): void {
+    if (this.#response !== null) this.#resolve(this.#response);
+    this.#response = null;
   }
 
   /** Bun's clock is for idle connections: it would cut slow uploads, silent streams and engines that queue. */

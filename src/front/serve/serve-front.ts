@@ -3,15 +3,17 @@ import type { Server } from "bun";
 import { RouterError } from "../../errors.ts";
 import { LiveSet } from "../../lib/live-set.ts";
 import { IDLE_CONNECTION_SECS, type Front, type FrontOptions } from "../front.ts";
-import { ServeDownstream } from "./serve-downstream.ts";
+import { type AnswerDesk, ServeDownstream } from "./serve-downstream.ts";
 
 /** How long a request may take before its client is watched: so much later at most its instance hears that nobody waits any more. */
 const WATCH_MS = 50;
 
-export class ServeFront implements Front {
+export class ServeFront implements Front, AnswerDesk {
   readonly #options: FrontOptions;
   /** Neither answered nor watched yet. */
   readonly #fresh = new LiveSet<ServeDownstream>();
+  /** Their answers leave at the end of the turn, like what lies in the outbox (lib/outbox.ts). */
+  #answered: ServeDownstream[] = [];
   readonly #watcher: Timer;
   readonly #server: Server<undefined>;
 
@@ -52,18 +54,26 @@ export class ServeFront implements Front {
   }
 
   #accept(request: Request, server: Server<undefined>): Promise<Response> {
-    const { accept, isDraining } = this.#options;
-    return new Promise((resolve) => {
-      const client = new ServeDownstream(request, server, (response) => {
-        // Before the listener closes: an idle connection that the client takes for usable would be reset under its next request.
-        if (isDraining()) response.headers.set("connection", "close");
-        this.#fresh.delete(slot);
-        resolve(response);
-      });
-      const slot = this.#fresh.add(client);
-      accept(client);
-    });
+    const client = new ServeDownstream(request, server, this);
+    client.slot = this.#fresh.add(client);
+    this.#options.accept(client);
+    return client.answer;
   }
+
+  answered(client: ServeDownstream, response: Response): void {
+    // Before the listener closes: an idle connection that the client takes for usable would be reset under its next request.
+    if (this.#options.isDraining()) response.headers.set("connection", "close");
+    if (client.slot !== null) this.#fresh.delete(client.slot);
+    // Bun closes a connection with a pipelined request that is not answered in the turn in which it came.
+    if (!client.hasReadBody) client.release();
+    else if (this.#answered.push(client) === 1) setImmediate(this.#release);
+  }
+
+  readonly #release = (): void => {
+    const clients = this.#answered;
+    this.#answered = [];
+    for (const client of clients) client.release();
+  };
 
   #watch(): void {
     for (const slot of this.#fresh) {

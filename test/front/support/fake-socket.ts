@@ -2,6 +2,7 @@
 import type { Socket } from "bun";
 import type { FrontClient, FrontOptions } from "../../../src/front/front.ts";
 import type { Slot } from "../../../src/lib/live-set.ts";
+import { outbox } from "../../../src/lib/outbox.ts";
 import { ClientConnection } from "../../../src/front/raw/client-connection.ts";
 
 export interface FakeSetup {
@@ -11,7 +12,7 @@ export interface FakeSetup {
 }
 
 export class FakeSocket {
-  sent = "";
+  #sent = "";
   state: "open" | "shut" | "ended" | "terminated" = "open";
   paused = false;
   now = 0;
@@ -26,7 +27,7 @@ export class FakeSocket {
       write: (bytes, offset = 0, length = (bytes as Uint8Array).length) => {
         const text = Buffer.from(bytes as Uint8Array).toString("latin1", offset, offset + length);
         const taken = Math.min(text.length, takes());
-        this.sent += text.slice(0, taken);
+        this.#sent += text.slice(0, taken);
         return taken;
       },
       pause: () => (this.paused = true),
@@ -58,6 +59,12 @@ export class FakeSocket {
     this.connection = new ClientConnection(socket as Socket<Slot<ClientConnection>>, options);
   }
 
+  /** By the end of this turn. */
+  get sent(): string {
+    outbox.flush();
+    return this.#sent;
+  }
+
   /** latin1. */
   receive(text: string): void {
     this.connection.received(Buffer.from(text, "latin1"));
@@ -65,6 +72,7 @@ export class FakeSocket {
 
   /** Lets what waits for its turn happen. */
   async turn(): Promise<void> {
+    outbox.flush();
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
