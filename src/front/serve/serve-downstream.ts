@@ -25,8 +25,6 @@ export class ServeDownstream implements FrontClient {
   readonly answer: Promise<Response>;
   /** Where its front has it among those that are neither answered nor watched. */
   slot: Slot<ServeDownstream> | null = null;
-  /** What needs no body is answered in the turn in which it came, if nobody else has to be asked. */
-  hasReadBody = false;
   readonly method: string;
   readonly path: string;
   readonly query: string;
@@ -113,8 +111,7 @@ export class ServeDownstream implements FrontClient {
     return this.#fields;
   }
 
-  readBody(maxBytes: number): Promise<Buffer> {
-    this.hasReadBody = true;
+  readBody(maxBytes: number): Buffer | Promise<Buffer> {
     return readRequestBody(this.#request, maxBytes);
   }
 
