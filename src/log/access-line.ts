@@ -1,6 +1,6 @@
 /** The one line that each request leaves behind. The `go` format is the Go router's. */
 import { goDuration } from "../lib/go-duration.ts";
-import { goPrefix, logLine, oneLine, type LogFormat } from "./line.ts";
+import { goPrefix, logLine, type LogFormat } from "./line.ts";
 import type { LinePen } from "./line-buffer.ts";
 
 export interface AccessEntry {
@@ -24,9 +24,9 @@ export function writeAccessLine(pen: LinePen, format: LogFormat, entry: AccessEn
   const target = entry.target.length > MAX_TARGET ? `${entry.target.slice(0, MAX_TARGET)}...` : entry.target;
   switch (format) {
     case "go":
-      pen.begin().text(goPrefix("info", Date.now())).text(tags).text("[").text(oneLine(method)).text("] ");
-      pen.text(oneLine(target)).text(" HTTP/1.1 ").text(String(status)).text(" ").text(goDuration(durationMs));
-      pen.text(" ").text(oneLine(clientIp)).end();
+      pen.begin().text(goPrefix("info", Date.now())).text(tags).text("[").text(method).text("] ");
+      pen.text(target).text(" HTTP/1.1 ").text(String(status)).text(" ").text(goDuration(durationMs));
+      pen.text(" ").text(clientIp).end();
       return;
     case "json":
       pen.add(

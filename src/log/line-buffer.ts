@@ -3,6 +3,7 @@
  * piece into the part, without a string of its own: five lines a request leave a third of a small request's garbage otherwise.
  * A part stays in the processor's cache from the line to the file, and changes hands without being copied. Kept by worker/recorder.ts.
  */
+import { oneLine } from "./line.ts";
 
 /** Of a part. */
 const PART_BYTES = 64 * 1024;
@@ -15,12 +16,17 @@ const MAX_UNIT_BYTES = 3;
 /** Up to so many characters a loop is faster than a call of the engine's encoder. */
 const LOOP_CHARS = 64;
 
+/** ASCII without its control characters. */
+const FIRST_PLAIN = 0x20;
+const LAST_PLAIN = 0x7e;
+
 /** Whole lines, in an ArrayBuffer that nobody else has. */
 export type Lines = Uint8Array<ArrayBuffer>;
 
 /** `begin`, then pieces in order, then `end`, before anything else is written. */
 export interface LinePen {
   begin(): this;
+  /** Control characters are escaped: a line stays one line (fault O01). */
   text(piece: string): this;
   /** Adds the newline. */
   end(): void;
@@ -48,8 +54,9 @@ export class LineBuffer implements LinePen {
   }
 
   add(line: string): void {
-    this.begin().text(line);
+    this.begin();
     if (this.#isDropping) this.#dropped++;
+    else this.#encode(line);
   }
 
   begin(): this {
@@ -61,19 +68,19 @@ export class LineBuffer implements LinePen {
   text(piece: string): this {
     if (this.#isDropping) return this;
     const { length } = piece;
-    this.#reserve(length * MAX_UNIT_BYTES);
-    const bytes = this.#bytes;
-    let at = this.#used;
     let done = 0;
     if (length <= LOOP_CHARS) {
+      this.#reserve(length);
+      const bytes = this.#bytes;
+      let at = this.#used;
       for (; done < length; done++) {
         const unit = piece.charCodeAt(done);
-        if (unit >= 0x80) break;
+        if (unit < FIRST_PLAIN || unit > LAST_PLAIN) break;
         bytes[at++] = unit;
       }
+      this.#used = at;
     }
-    if (done < length) at += bytes.write(done === 0 ? piece : piece.slice(done), at);
-    this.#used = at;
+    if (done < length) this.#encode(oneLine(done === 0 ? piece : piece.slice(done)));
     return this;
   }
 
@@ -84,6 +91,11 @@ export class LineBuffer implements LinePen {
     }
     this.#reserve(1);
     this.#bytes[this.#used++] = NEWLINE;
+  }
+
+  #encode(text: string): void {
+    this.#reserve(text.length * MAX_UNIT_BYTES);
+    this.#used += this.#bytes.write(text, this.#used);
   }
 
   /** Hands on all that is there. Called regularly, between two lines. */

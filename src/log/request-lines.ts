@@ -121,14 +121,14 @@ export class RequestLines {
   }
 
   warn(message: string): void {
-    if (this.#options.warn) this.#begin("warn").text(oneLine(message)).end();
+    if (this.#options.warn) this.#begin("warn").text(message).end();
   }
 
   error(message: string): void {
-    this.#begin("error").text(oneLine(message)).end();
+    this.#begin("error").text(message).end();
   }
 
-  /** Null: such lines are not wanted. Nothing in them comes from outside. */
+  /** Null: such lines are not wanted. */
   #info(): LinePen | null {
     return this.#options.info ? this.#begin("info") : null;
   }

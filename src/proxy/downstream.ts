@@ -12,7 +12,10 @@ export interface Downstream {
   /** Peer address. */
   readonly peer: string;
   header(lowerName: string): string | null;
-  headers(): Iterable<[name: string, value: string]>;
+  /** Every field; repeated ones together, or one by one, as the front has them. */
+  eachField(visit: (name: string, value: string) => void): void;
+  /** Stands for the fields: requests that share it have the same ones, but for Content-Length. Null where that is not known. */
+  readonly fieldsKey: object | null;
   /** The whole body; at once where it has come already. Throws RouterError `body_too_large`, `body_timeout`, `client_closed`, `invalid_body`. */
   readBody(maxBytes: number): Buffer | Promise<Buffer>;
 

@@ -12,28 +12,27 @@ export function requestHead(client: Downstream, target: string, host: string, bo
   return `${client.method} ${target} HTTP/1.1\r\nhost: ${host}\r\n${endToEndFields(client)}content-length: ${bodyBytes}\r\n\r\n`;
 }
 
-/** By the list of a request's fields, which the requests of one connection may share (front/raw/request-head.ts): 1.3 µs less for each. */
-const KNOWN_LISTS = new WeakMap<Iterable<[string, string]>, string>();
+/** By what stands for a request's fields: 1.3 µs less for each that shares it. */
+const KNOWN_FIELDS = new WeakMap<object, string>();
 
 function endToEndFields(client: Downstream): string {
-  const list = client.headers();
-  // Bun's own headers are made anew for each request.
-  if (!Array.isArray(list)) return fieldsOf(client, list);
-  const known = KNOWN_LISTS.get(list);
+  const { fieldsKey } = client;
+  if (fieldsKey === null) return fieldsOf(client);
+  const known = KNOWN_FIELDS.get(fieldsKey);
   if (known !== undefined) return known;
-  const fields = fieldsOf(client, list);
-  KNOWN_LISTS.set(list, fields);
+  const fields = fieldsOf(client);
+  KNOWN_FIELDS.set(fieldsKey, fields);
   return fields;
 }
 
-function fieldsOf(client: Downstream, list: Iterable<[string, string]>): string {
+function fieldsOf(client: Downstream): string {
   const nominated = nominatedFields(client.header("connection"));
   let fields = "";
-  for (const [name, value] of list) {
+  client.eachField((name, value) => {
     if (!staysOnConnection(name) && (nominated.length === 0 || !nominated.includes(name.toLowerCase()))) {
       fields += `${name}: ${value}\r\n`;
     }
-  }
+  });
   // The one control character that both fronts let through in a value.
   return fields.includes(DELETE) ? fields.replaceAll(DELETE, "") : fields;
 }

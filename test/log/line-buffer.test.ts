@@ -49,6 +49,20 @@ test("a line that is written in pieces is the same as one that is added whole, a
   );
 });
 
+test("control characters in a piece are escaped, wherever they stand", () => {
+  const { buffer, text } = setUp();
+  for (const length of [0, 10, 100])
+    buffer
+      .begin()
+      .text(`${"x".repeat(length)}\n\u007f\u2028é`)
+      .end();
+  buffer.flush();
+  expect(text().split("\n")).toEqual([
+    ...[0, 10, 100].map((length) => `${"x".repeat(length)}\\u000a\\u007f\\u2028é`),
+    "",
+  ]);
+});
+
 test("a line that is longer than a part is kept whole", () => {
   const { buffer, text } = setUp();
   const long = "é".repeat(50_000);

@@ -93,7 +93,12 @@ export class RawDownstream implements FrontClient {
     return value;
   }
 
-  headers(): Iterable<[string, string]> {
+  eachField(visit: (name: string, value: string) => void): void {
+    for (const [name, value] of this.#head.headers) visit(name, value);
+  }
+
+  /** Of one connection (request-head.ts). */
+  get fieldsKey(): object {
     return this.#head.headers;
   }
 

@@ -101,8 +101,14 @@ export class ServeDownstream implements FrontClient {
     return this.#allFields()[lowerName] ?? null;
   }
 
-  headers(): Iterable<[string, string]> {
-    return Object.entries(this.#allFields());
+  eachField(visit: (name: string, value: string) => void): void {
+    const fields = this.#allFields();
+    for (const name in fields) visit(name, fields[name] ?? "");
+  }
+
+  /** Bun makes the fields of each request anew. */
+  get fieldsKey(): null {
+    return null;
   }
 
   /** Taken over in one call: it costs less than three questions. */

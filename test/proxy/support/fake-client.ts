@@ -47,6 +47,8 @@ export class FakeClient implements Downstream {
     this.#body = body;
   }
 
+  readonly fieldsKey = null;
+
   get started(): boolean {
     return this.sentStatus > 0;
   }
@@ -55,8 +57,8 @@ export class FakeClient implements Downstream {
     return this.#fields[lowerName] ?? null;
   }
 
-  headers(): Iterable<[string, string]> {
-    return Object.entries(this.#fields);
+  eachField(visit: (name: string, value: string) => void): void {
+    for (const [name, value] of Object.entries(this.#fields)) visit(name, value);
   }
 
   async readBody(maxBytes: number): Promise<Buffer> {
