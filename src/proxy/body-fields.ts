@@ -173,12 +173,11 @@ function find(bytes: Buffer, quotedKey: Buffer): number {
 /** Index of the value of a top-level key among the last bytes; null when it is not decided there. */
 function findAtEnd(bytes: Buffer, quotedKey: Buffer): number | null {
   const from = bytes.length - DEPTH_SCAN_BYTES;
-  const end = bytes.subarray(from);
-  let last = end.indexOf(quotedKey);
-  for (let next = last; next >= 0; next = end.indexOf(quotedKey, last + quotedKey.length)) last = next;
-  if (last < 0 || isEscaped(bytes, from + last)) return null;
-  const colon = skipSpace(bytes, from + last + quotedKey.length);
-  if (bytes[colon] !== COLON || depthFromEnd(bytes, from + last) !== 1) return null;
+  let last = bytes.indexOf(quotedKey, from);
+  for (let next = last; next >= 0; next = bytes.indexOf(quotedKey, last + quotedKey.length)) last = next;
+  if (last < 0 || isEscaped(bytes, last)) return null;
+  const colon = skipSpace(bytes, last + quotedKey.length);
+  if (bytes[colon] !== COLON || depthFromEnd(bytes, last) !== 1) return null;
   return skipSpace(bytes, colon + 1);
 }
 

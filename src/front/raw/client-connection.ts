@@ -136,7 +136,7 @@ export class ClientConnection implements AnswerConnection, Sender {
    * answer.
    */
   close(): void {
-    this.#sendPosts();
+    this.sendPosts();
     this.#state = "closing";
     this.#held = null;
     this.#resume();
@@ -149,36 +149,32 @@ export class ClientConnection implements AnswerConnection, Sender {
     this.#socket.shutdown();
   }
 
-  post(end: number): boolean {
-    if (this.#state === "closed") return true;
+  post(end: number): void {
+    if (this.#state === "closed") return;
     this.#posted++;
     outbox.post(this, end);
-    return this.#unsent.length === 0;
   }
 
   sendPosted(bytes: Buffer, start: number, end: number): void {
     this.#posted--;
-    if (this.#state === "closed") return;
-    const written = this.#unsent.length === 0 ? Math.max(0, this.#socket.write(bytes, start, end - start)) : 0;
-    if (written < end - start) this.#unsent.push(Buffer.from(bytes.subarray(start + written, end)));
+    this.send(bytes, start, end);
   }
 
-  send(bytes: Buffer): boolean {
-    this.#sendPosts();
-    if (this.#state === "closed") return true;
-    const written = this.#unsent.length === 0 ? Math.max(0, this.#socket.write(bytes)) : 0;
-    if (written === bytes.length) return true;
-    this.#unsent.push(bytes.subarray(written));
-    return false;
-  }
-
-  /** Before what has to come after them. */
-  #sendPosts(): void {
+  sendPosts(): void {
     if (this.#posted > 0) outbox.flush();
   }
 
+  send(bytes: Buffer, start: number, end: number): boolean {
+    if (this.#state === "closed") return true;
+    const written = this.#unsent.length === 0 ? Math.max(0, this.#socket.write(bytes, start, end - start)) : 0;
+    if (written === end - start) return true;
+    this.#unsent.push(Buffer.from(bytes.subarray(start + written, end)));
+    return false;
+  }
+
   sendContinue(): void {
-    this.send(CONTINUE);
+    this.sendPosts();
+    this.send(CONTINUE, 0, CONTINUE.length);
   }
 
   resumeBody(): void {
@@ -203,7 +199,7 @@ export class ClientConnection implements AnswerConnection, Sender {
   }
 
   broken(byReset: boolean): void {
-    this.#sendPosts();
+    this.sendPosts();
     this.#client = null;
     // Without a last chunk the client knows that the answer is cut: what the socket has taken can still go out.
     if (this.#unsent.length > 0) this.closed();

@@ -14,10 +14,12 @@ export interface AnswerConnection {
   readonly peer: string;
   /** The connection does not outlive this answer, whatever the client wants. */
   readonly isLast: boolean;
-  /** Sends what was written into the outbox up to `end`, at the end of the turn. False: more should wait for `onDrain`. */
-  post(end: number): boolean;
-  /** The same, now, of a buffer that nobody else has. */
-  send(bytes: Buffer): boolean;
+  /** Sends what was written into the outbox up to `end`, at the end of the turn. */
+  post(end: number): void;
+  /** Sends what was posted, now: before anything is written that is to be sent at once. */
+  sendPosts(): void;
+  /** Sends the part from `start` to before `end` now; what the socket does not take is copied. False: more should wait for `onDrain`. */
+  send(bytes: Buffer, start: number, end: number): boolean;
   /** The client waits for `100 Continue`. */
   sendContinue(): void;
   /** The body is wanted now. */
@@ -138,7 +140,7 @@ export class RawDownstream implements FrontClient {
       const head = this.#headText(totalOf(this.#parts));
       if (this.#isBodiless) this.#parts = [];
       this.#state = "ended";
-      this.#send(head, "");
+      this.#send(head, "", "at the end of the turn");
     } else {
       this.#state = "ended";
       const last = this.#framing === "chunked" ? LAST_CHUNK : "";
@@ -215,22 +217,27 @@ export class RawDownstream implements FrontClient {
     return this.#status === 204 || this.#status === 304;
   }
 
-  /** Head, all parts as one chunk, and what follows, in one write. */
-  #send(head: string, tail: string): boolean {
+  /** Head, all parts as one chunk, and what follows, in one write. Parts of streams leave at once: to gather them saves nothing. */
+  #send(head: string, tail: string, when: "now" | "at the end of the turn" = "now"): boolean {
     const parts = this.#parts;
     this.#parts = [];
     const bytes = totalOf(parts);
     const isChunk = this.#framing === "chunked" && bytes > 0;
     const most = head.length + bytes + MAX_CHUNK_FRAMING + tail.length;
-    const isPosted = most <= MAX_POSTED_BYTES;
-    const out = isPosted ? outbox.bytes : Buffer.allocUnsafe(most);
-    let at = isPosted ? outbox.reserve(most) : 0;
+    const isShort = most <= MAX_POSTED_BYTES;
+    const isPosted = isShort && when === "at the end of the turn";
+    if (!isPosted) this.#connection.sendPosts();
+    const start = isShort ? outbox.reserve(most) : 0;
+    const out = isShort ? outbox.bytes : Buffer.allocUnsafe(most);
+    let at = start;
     if (head !== "") at += out.write(head, at, "latin1");
     if (isChunk) at = writeChunkSize(out, at, bytes);
     for (const part of parts) at += part.bytes.copy(out, at, part.start, part.end);
     if (isChunk) at = writeLineEnd(out, at);
     if (tail !== "") at += out.write(tail, at, "latin1");
-    return isPosted ? this.#connection.post(at) : this.#connection.send(out.subarray(0, at));
+    if (!isPosted) return this.#connection.send(out, start, at);
+    this.#connection.post(at);
+    return true;
   }
 }
 
