@@ -1,6 +1,7 @@
 /** The front on Bun.serve. Its parser is used and tested by many; it costs about as much as all the rest of a small request. */
 import type { Server } from "bun";
 import { RouterError } from "../../errors.ts";
+import { outbox } from "../../lib/outbox.ts";
 import { LiveSet } from "../../lib/live-set.ts";
 import { IDLE_CONNECTION_SECS, type Front, type FrontOptions } from "../front.ts";
 import { type AnswerDesk, ServeDownstream } from "./serve-downstream.ts";
@@ -70,6 +71,8 @@ export class ServeFront implements Front, AnswerDesk {
     const clients = this.#arrived;
     this.#arrived = [];
     for (const client of clients) this.#options.accept(client);
+    // What they send to instances is there now: the turn ends here.
+    outbox.flush();
   };
 
   answered(client: ServeDownstream, response: Response): void {
