@@ -52,26 +52,35 @@ export class Outbox {
     this.#senders.push(sender);
     this.#ends.push(end);
     this.#used = end;
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    this.#atEndOfTurn(this.#flush);
+    this.#schedule();
   }
 
   /** Sends all that is there. What senders post meanwhile is sent, too. */
   flush(): void {
     const isInside = this.#isFlushing;
     this.#isFlushing = true;
-    while (this.#next < this.#senders.length) {
-      const start = this.#next === 0 ? 0 : (this.#ends[this.#next - 1] ?? 0);
-      const sender = this.#senders[this.#next];
-      const end = this.#ends[this.#next++] ?? start;
-      sender?.sendPosted(this.#bytes, start, end);
+    try {
+      while (this.#next < this.#senders.length) {
+        const start = this.#next === 0 ? 0 : (this.#ends[this.#next - 1] ?? 0);
+        const sender = this.#senders[this.#next];
+        const end = this.#ends[this.#next++] ?? start;
+        sender?.sendPosted(this.#bytes, start, end);
+      }
+      this.#senders.length = 0;
+      this.#ends.length = 0;
+      this.#next = 0;
+      this.#used = 0;
+    } finally {
+      this.#isFlushing = isInside;
+      // A sender broke its word: the others are not to wait for the next message.
+      if (this.#senders.length > 0) this.#schedule();
     }
-    this.#senders.length = 0;
-    this.#ends.length = 0;
-    this.#next = 0;
-    this.#used = 0;
-    this.#isFlushing = isInside;
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.#atEndOfTurn(this.#flush);
   }
 
   #flushScheduled(): void {

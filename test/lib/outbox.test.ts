@@ -92,3 +92,16 @@ test("what a sender has got stays as it is while it posts more than there is roo
   expect(sent.filter((text) => text === "first")).toHaveLength(1);
   expect(sent.filter((text) => text === `b:${"x".repeat(MAX_POSTED_BYTES)}`)).toHaveLength(5);
 });
+
+test("a sender that throws does not keep the others waiting", () => {
+  const { outbox, turns, sent, post } = setUp();
+  const start = outbox.reserve(1);
+  const sendPosted = (): never => {
+    throw new Error("broken");
+  };
+  outbox.post({ sendPosted }, start + 1);
+  post("b", "y");
+  expect(() => turns[0]?.()).toThrow("broken");
+  turns[1]?.();
+  expect(sent).toEqual(["b:y"]);
+});
