@@ -103,10 +103,15 @@ export class ServeFront implements Front, AnswerDesk {
   }
 }
 
+/** A longer body has not come yet at the end of the turn. */
+const MAX_PUT_OFF_BYTES = 64 * 1024;
+
 /**
  * What waits for its body anyway. Without one Bun wants the answer in the turn in which the request came, or it closes a connection with a
  * pipelined one; and what is wrong with a chunked body it tells only those who ask before it has come.
  */
 function isPutOff(client: ServeDownstream): boolean {
-  return client.method === "POST" && client.header("content-length") !== null;
+  if (client.method !== "POST") return false;
+  const length = client.header("content-length");
+  return length !== null && Number(length) <= MAX_PUT_OFF_BYTES;
 }
