@@ -25,7 +25,9 @@ function program(): string | null {
 }
 
 function configuration(port: number, engines: readonly number[], directory: string): string {
-  return `worker_processes 1; daemon off; pid ${directory}/nginx.pid; worker_rlimit_nofile 20000;
+  // Started by root, its worker would not get into the directory where it keeps long bodies.
+  const user = process.getuid?.() === 0 ? "user root; " : "";
+  return `${user}worker_processes 1; daemon off; pid ${directory}/nginx.pid; worker_rlimit_nofile 20000;
 events { worker_connections 19500; }
 http {
   access_log off; keepalive_requests 100000000; keepalive_timeout 300s;
