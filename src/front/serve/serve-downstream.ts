@@ -65,7 +65,7 @@ export class ServeDownstream implements FrontClient {
   }
 
   /**
-   * Begins to notice that the client leaves, and stops Bun's clock. Both cost a fifteenth of a short request, which is why serve-front.ts does
+   * Begins to notice that the client leaves, and stops Bun's clock. Each costs a fifteenth of a short request, which is why serve-front.ts does
    * it for those only that take their time; a client that has left before shows at once. Of a stream that has begun, `cancel` tells.
    */
   watch(): void {
