@@ -16,7 +16,7 @@ export interface Downstream {
   eachField(visit: (name: string, value: string) => void): void;
   /** Stands for the fields: requests that share it have the same ones, but for Content-Length. Null where that is not known. */
   readonly fieldsKey: object | null;
-  /** The whole body; at once where it has come already. Throws RouterError `body_too_large`, `body_timeout`, `client_closed`, `invalid_body`. */
+  /** The whole body, in memory that is the caller's alone if it is long (lib/release-bytes.ts); at once where it has come already. Throws RouterError `body_too_large`, `body_timeout`, `client_closed`, `invalid_body`. */
   readBody(maxBytes: number): Buffer | Promise<Buffer>;
 
   /** The head of the answer; sent with the first `flush` or `end`. */

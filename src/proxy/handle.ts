@@ -4,6 +4,7 @@
  */
 import { ERRORS, RouterError } from "../errors.ts";
 import type { InstanceId } from "../fleet/instance.ts";
+import { releaseBytes } from "../lib/release-bytes.ts";
 import type { UpstreamFailure } from "../upstream/failure.ts";
 import { attempt } from "./attempt.ts";
 import { checkRequest } from "./check-request.ts";
@@ -62,7 +63,10 @@ async function infer(client: Downstream, proxy: ProxyContext, record: RequestRec
     const { assignment } = assigned;
     record.lines?.selected("mixed", countsOf(assignment));
     failure = await attempt(client, proxy, { assignment, body, record });
-    if (failure === null) return;
+    if (failure === null) {
+      releaseBytes(body);
+      return;
+    }
     if (!(await mayTryAgain(failure, client, proxy, record))) throw upstreamError(failure);
     excluded = new Set([...excluded, assignment.instance.id]);
   }

@@ -58,6 +58,21 @@ describe("requests on one connection", () => {
     );
   });
 
+  test("with long bodies stay whole when those before them are done with", async () => {
+    for (const length of [8192, 8193, 20_000]) {
+      const socket = new FakeSocket({ accept: echo });
+      const long = (letter: string): string => post(`/${letter}`, letter.repeat(length));
+      const text = ["a", "b", "c"].map(long).join("");
+      const half = text.length - length / 2;
+      socket.receive(text.slice(0, half));
+      for (let i = 0; i < 3; i++) await socket.turn();
+      socket.receive(text.slice(half));
+      await socket.turn();
+      expect(bodies(socket.sent)).toEqual(["a", "b", "c"].map((each) => `/${each}:${each.repeat(length)}`));
+      expect(socket.crashes).toEqual([]);
+    }
+  });
+
   test("that come before their turn are kept up to a limit, then the socket is not read", async () => {
     const socket = new FakeSocket();
     socket.receive(get("/a"));

@@ -147,6 +147,19 @@ describe("failures", () => {
     expect([run.parts.recorder.retries, run.parts.recorder.failures]).toEqual([1, ["http://10.0.0.1:8000 connect"]]);
   });
 
+  test("the next instance gets the whole body, whose memory is given back after the answer", async () => {
+    const body = JSON.stringify({ prompt: "a".repeat(20_000) });
+    const run = await start(new FakeClient({ body }), new FakeParts({ maxBodyBytes: 100_000 }));
+    run.parts.last.fail(REFUSED);
+    await settle();
+    const sent = run.parts.last.request.body;
+    expect(Buffer.from(sent).toString()).toBe(body);
+    run.parts.last.answer("{}");
+    await run.done;
+    checkEnd(run);
+    expect(sent).toHaveLength(0);
+  });
+
   test("of the last try is told to the client; of all instances, the first failure", async () => {
     for (const [parts, attempts] of [
       [new FakeParts({ retries: 1 }), 2],

@@ -87,7 +87,8 @@ export class IncomingBody {
   #add(bytes: Buffer, start: number, end: number): void {
     const total = this.#bytes + end - start;
     if (this.#bytes === 0) {
-      this.#store = rangeBuffer({ bytes, start, end });
+      // What follows the body is not its own: its memory has to be (Downstream.readBody).
+      this.#store = end === bytes.length ? rangeBuffer({ bytes, start, end }) : ownCopy(bytes, start, end);
     } else {
       if (total > this.#store.length) this.#grow(total);
       bytes.copy(this.#store, this.#bytes, start, end);
@@ -98,7 +99,7 @@ export class IncomingBody {
   /** What is declared is believed up to a limit only. */
   #grow(bytes: number): void {
     const expected = Math.min(this.#declared ?? 0, MAX_BELIEVED_BYTES);
-    const grown = Buffer.allocUnsafe(Math.max(expected, 2 * bytes));
+    const grown = Buffer.allocUnsafeSlow(Math.max(expected, 2 * bytes));
     this.#store.copy(grown, 0, 0, this.#bytes);
     this.#store = grown;
   }
@@ -119,6 +120,12 @@ export class IncomingBody {
   #whole(): Buffer {
     return this.#bytes === this.#store.length ? this.#store : this.#store.subarray(0, this.#bytes);
   }
+}
+
+function ownCopy(bytes: Buffer, start: number, end: number): Buffer {
+  const copy = Buffer.allocUnsafeSlow(end - start);
+  bytes.copy(copy, 0, start, end);
+  return copy;
 }
 
 function tooLarge(found: string, maxBytes: number): RouterError {

@@ -2,6 +2,7 @@
 import type { Socket } from "bun";
 import type { FrontClient, FrontOptions } from "../../../src/front/front.ts";
 import type { Slot } from "../../../src/lib/live-set.ts";
+import { releaseBytes } from "../../../src/lib/release-bytes.ts";
 import { outbox } from "../../../src/lib/outbox.ts";
 import { ClientConnection } from "../../../src/front/raw/client-connection.ts";
 
@@ -77,12 +78,13 @@ export class FakeSocket {
   }
 }
 
-/** Answers every request with its path and body. */
+/** Answers every request with its path and body, whose memory it gives back. */
 export function echo(client: FrontClient): void {
   void (async () => {
     const body = await client.readBody(1_000_000);
     client.head(200, [["content-type", "text/plain"]]);
     client.write(Buffer.from(`${client.path}:${body.toString("latin1")}`));
+    releaseBytes(body);
     client.end();
   })();
 }

@@ -127,6 +127,12 @@ class FakeRecorder implements Recorder {
   }
 }
 
+export interface FakePartsOptions {
+  readonly instances?: number;
+  readonly retries?: number;
+  readonly maxBodyBytes?: number;
+}
+
 export class FakeParts {
   readonly exchanges: FakeExchange[] = [];
   readonly assignments: FakeAssignment[] = [];
@@ -138,7 +144,7 @@ export class FakeParts {
   alive = true;
   onSend: (exchange: FakeExchange) => void = () => undefined;
 
-  constructor({ instances = 3, retries = 1 }: { readonly instances?: number; readonly retries?: number } = {}) {
+  constructor({ instances = 3, retries = 1, maxBodyBytes = 1000 }: FakePartsOptions = {}) {
     const upstream = {
       send: (request: UpstreamRequest, listener: AnswerListener): Exchange => {
         const exchange = new FakeExchange(request, listener);
@@ -157,7 +163,7 @@ export class FakeParts {
       upstream: upstream as unknown as UpstreamClient,
       recorder: this.recorder,
       retryBudget: new RetryBudget({ share: 1, perSecond: 10 }, 0),
-      limits: { maxBodyBytes: 1000, retries, writeTimeoutMs: 0 },
+      limits: { maxBodyBytes, retries, writeTimeoutMs: 0 },
       splitwise: false,
       prompts: new PromptReader({ blockSize: 64, seed: 0, tokenizer: null, warn: () => undefined }),
       now: () => (this.now += 1),
