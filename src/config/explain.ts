@@ -1,7 +1,6 @@
 /** Says what is wrong with a value in words: where it stands, what it is, what was wanted, which right name is near. */
-import type { z } from "zod";
+import * as z from "zod/mini";
 import { suggest } from "../lib/nearest.ts";
-import { jsonSchemaOf } from "./schema.ts";
 import type { Option } from "./schema.ts";
 
 /** Lines and columns from 1. */
@@ -91,7 +90,7 @@ function formatValue(value: unknown): string {
 }
 
 function describeBounds(option: Option): string {
-  const { minimum, maximum, exclusiveMinimum } = jsonSchemaOf(option.schema);
+  const { minimum, maximum, exclusiveMinimum } = z.toJSONSchema(option.check());
   const low = boundOf(minimum);
   const high = boundOf(maximum);
   const above = boundOf(exclusiveMinimum);

@@ -100,7 +100,7 @@ type Admission = { readonly kind: "admitted"; readonly value: unknown } | { read
 
 /** Holds a value of the right type against the option's schema. */
 function admit(option: Option, value: unknown, position: Position, reading: Reading): Admission {
-  const parsed = option.schema.safeParse(value);
+  const parsed = option.check().safeParse(value);
   if (parsed.success) return { kind: "admitted", value };
   if (!option.goKey) {
     const problem = problemAt(position, describeRefusal(option, value, parsed.error.issues));

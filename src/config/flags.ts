@@ -3,10 +3,11 @@
  * first argument that is no flag. The flags themselves come from the schema, and from the Python router.
  */
 import { nearest } from "../lib/nearest.ts";
+import type { OptionKind } from "../lib/option-types.ts";
 import { describeRefusal, showValue } from "./explain.ts";
 import { IGNORED_FLAGS } from "./python-router.ts";
 import { OPTIONS } from "./schema.ts";
-import type { Option, OptionKind } from "./schema.ts";
+import type { Option } from "./schema.ts";
 import { convertText, parseGoBool } from "./values.ts";
 
 export interface Flag {
@@ -109,7 +110,7 @@ function setOption(flag: Flag, option: Option, given: { text: string; value: unk
   progress.values.delete(option.path);
   // Empty counts as not given, as in Go.
   if (given.text === "") return null;
-  const parsed = option.schema.safeParse(given.value);
+  const parsed = option.check().safeParse(given.value);
   if (!parsed.success) {
     const refusal = describeRefusal(option, given.value, parsed.error.issues);
     return failure(`invalid value ${showValue(option, given.text)} for flag -${flag.name}: ${refusal}`);

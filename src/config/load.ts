@@ -9,7 +9,7 @@ import { parseConfigFile } from "./file.ts";
 import type { FileContents } from "./file.ts";
 import type { ParsedFlags } from "./flags.ts";
 import { readFileProblem } from "./read-file-problem.ts";
-import { OPTIONS, SECTIONS, configSchema, findOption } from "./schema.ts";
+import { OPTIONS, SECTIONS, findOption, parseConfig } from "./schema.ts";
 import type { Config, Option } from "./schema.ts";
 import { convertText } from "./values.ts";
 
@@ -90,7 +90,7 @@ function merge(flags: ParsedFlags, env: Environment, file: FileContents, source:
     const problem = { where: flags.configFile?.path ?? "command line", position: null, text, goText: null };
     return failed("failed to set router listen port", [problem], warnings, source);
   }
-  const config = configSchema.parse(toSections(merging.values));
+  const config = parseConfig(toSections(merging.values));
   return { kind: "loaded", config, origins, warnings, source };
 }
 
@@ -117,7 +117,7 @@ function mergeVariable(merging: Merging, option: Option, text: string): string |
   if (converted.kind !== "value") {
     return `${option.path} is ${showValue(option, text)}, wanted ${describeWanted(option)}${suggestChoice(option, text)}`;
   }
-  const parsed = option.schema.safeParse(converted.value);
+  const parsed = option.check().safeParse(converted.value);
   if (!parsed.success) return describeRefusal(option, converted.value, parsed.error.issues);
   set(merging, option, converted.value, { source: "env", detail: option.variable });
   return null;

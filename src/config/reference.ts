@@ -1,6 +1,7 @@
 /** docs/config.md and docs/config.schema.json, made from the option schemas by scripts/docs.ts and held to them by docs.test.ts. */
+import * as z from "zod/mini";
 import { describeWanted } from "./explain.ts";
-import { OPTIONS, SECTIONS, jsonSchemaOf } from "./schema.ts";
+import { OPTIONS, SECTIONS } from "./schema.ts";
 import type { Option, SectionName } from "./schema.ts";
 
 const SECTION_TITLES: Readonly<Record<SectionName, string>> = {
@@ -106,9 +107,11 @@ function sectionJsonSchema(section: SectionName): object {
 }
 
 function optionJsonSchema(option: Option): object {
-  const json = jsonSchemaOf(option.schema);
+  const { $schema: _, ...json } = z.toJSONSchema(option.check(), { io: "input" });
+  const { description, defaultValue } = option;
   // As in the Go program, a number stands for its digits where text is wanted: `port: 8080`.
-  return option.kind === "string" && option.choices === null ? { ...json, type: ["string", "number"] } : json;
+  const type = option.kind === "string" && option.choices === null ? ["string", "number"] : json.type;
+  return { description, default: defaultValue, ...json, type };
 }
 
 function optionsOf(section: SectionName): readonly Option[] {

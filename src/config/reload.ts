@@ -3,7 +3,7 @@ import { formatProblem, showValue } from "./explain.ts";
 import { parseFlags } from "./flags.ts";
 import { loadConfig } from "./load.ts";
 import type { Environment, Origin, ReadFile } from "./load.ts";
-import { OPTIONS, configSchema } from "./schema.ts";
+import { OPTIONS, parseConfig } from "./schema.ts";
 import type { Config, Option } from "./schema.ts";
 
 export type ReloadPlan =
@@ -55,7 +55,7 @@ function valuesOf(config: Config): ReadonlyMap<string, unknown> {
 function withValues(config: Config, options: readonly Option[], values: ReadonlyMap<string, unknown>): Config {
   const sections: Record<string, Record<string, unknown>> = structuredClone(config);
   for (const { section, key, path } of options) sections[section] = { ...sections[section], [key]: values.get(path) };
-  return configSchema.parse(sections);
+  return parseConfig(sections);
 }
 
 function isSame(a: unknown, b: unknown): boolean {

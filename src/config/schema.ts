@@ -1,28 +1,39 @@
 /**
- * The whole configuration: the parts' option schemas under the four sections of config.yaml, and the flat table of options that
+ * The whole configuration: the parts' options under the four sections of config.yaml, and the flat table of options that
  * everything else here is made from (file, environment, flags, help, docs).
  */
-import { z } from "zod";
+import type * as z from "zod/mini";
 import { FORMER_KEYS, GO_KEYS } from "./go-keys.ts";
 import { RESTART_KEYS } from "./restart-keys.ts";
+import { type OptionDefinition, OptionSet, type ValuesOf } from "../lib/option-set.ts";
+import type { OptionKind } from "../lib/option-types.ts";
 import { logOptions } from "../log/options.ts";
 import { proxyOptions } from "../proxy/options.ts";
 import { registryOptions } from "../registry/options.ts";
 import { schedulerOptions } from "../scheduler/options.ts";
 import { workerOptions } from "../worker/options.ts";
 
-export const configSchema = z.object({
-  server: z.object({ ...workerOptions.shape, ...proxyOptions.shape }),
+const sections = {
+  server: new OptionSet({ ...workerOptions.definitions, ...proxyOptions.definitions }),
   scheduler: schedulerOptions,
   manager: registryOptions,
   log: logOptions,
-});
+};
 
-export type Config = z.infer<typeof configSchema>;
-export type SectionName = keyof Config;
+export type SectionName = keyof typeof sections;
+export type Config = { [Section in SectionName]: ValuesOf<(typeof sections)[Section]> };
 
-/** How a value is written; the names of Go's types, since error messages use them. */
-export type OptionKind = "string" | "int" | "float64" | "bool" | "list";
+export const SECTIONS: readonly SectionName[] = ["server", "scheduler", "manager", "log"];
+
+/** Values by section and key, over the defaults. Throws where one is not what its option takes. */
+export function parseConfig(given: Readonly<Partial<Record<SectionName, Readonly<Record<string, unknown>>>>>): Config {
+  return {
+    server: sections.server.parse(given.server ?? {}),
+    scheduler: sections.scheduler.parse(given.scheduler ?? {}),
+    manager: sections.manager.parse(given.manager ?? {}),
+    log: sections.log.parse(given.log ?? {}),
+  };
+}
 
 export interface Option {
   readonly section: SectionName;
@@ -30,11 +41,12 @@ export interface Option {
   /** `section.key` */
   readonly path: string;
   readonly kind: OptionKind;
-  readonly schema: z.ZodType;
+  /** Made when it is asked for. */
+  readonly check: () => z.ZodMiniType;
   readonly defaultValue: unknown;
   /** Names that it may have; null when it is not a choice. */
   readonly choices: readonly string[] | null;
-  /** In place of what the schema's bounds tell; null when they tell all. */
+  /** In place of what the check's bounds tell; null when they tell all. */
   readonly wanted: string | null;
   readonly description: string;
   /** Variable of the environment. */
@@ -50,21 +62,9 @@ export interface Option {
   readonly caseSensitive: boolean;
 }
 
-export const SECTIONS: readonly SectionName[] = ["server", "scheduler", "manager", "log"];
-
-/** The draft is named once for the whole schema; the others are `GlobalMeta` of lib/option-types.ts. */
-const NOT_OF_JSON_SCHEMA: ReadonlySet<string> = new Set([
-  "$schema",
-  "~standard",
-  "flag",
-  "wanted",
-  "secret",
-  "caseSensitive",
-]);
-
 export const OPTIONS: readonly Option[] = SECTIONS.flatMap((section) =>
-  Object.entries<z.ZodType>(configSchema.shape[section].shape).map(([key, schema]) =>
-    describeOption(section, key, schema),
+  Object.entries<OptionDefinition<unknown>>(sections[section].definitions).map(([key, definition]) =>
+    describeOption(section, key, definition),
   ),
 );
 
@@ -74,53 +74,27 @@ export function findOption(path: string): Option | undefined {
   return OPTIONS_BY_PATH.get(path);
 }
 
-/** Reads a schema once; a kind of schema that cannot be written in a file or flag is a mistake of ours and throws. */
-export function describeOption(section: SectionName, key: string, schema: z.ZodType): Option {
+function describeOption(section: SectionName, key: string, definition: OptionDefinition<unknown>): Option {
   const path = `${section}.${key}`;
-  const { inner, meta, defaultValue } = unwrap(schema);
-  return Object.freeze({
+  const { type, defaultValue, description, marks } = definition;
+  return {
     section,
     key,
     path,
-    kind: kindOf(path, inner),
-    schema,
+    kind: type.kind,
+    check: () => type.check(),
     defaultValue,
-    choices: inner instanceof z.ZodEnum ? inner.options.map(String) : null,
-    wanted: meta.wanted ?? null,
-    description: meta.description ?? "",
+    choices: type.choices,
+    wanted: type.wanted,
+    description,
     variable: `FD_ROUTER_${path.toUpperCase().replaceAll(/[.-]/g, "_")}`,
-    flag: meta.flag ?? null,
+    flag: marks.flag ?? null,
     formerKeys: Object.keys(FORMER_KEYS)
       .filter((former) => FORMER_KEYS[former] === path)
       .map((former) => former.slice(section.length + 1)),
     goKey: GO_KEYS.has(path),
     needsRestart: RESTART_KEYS.has(path),
-    secret: meta.secret ?? false,
-    caseSensitive: meta.caseSensitive ?? false,
-  });
-}
-
-/** The option as JSON Schema, without our own marks in the metadata. */
-export function jsonSchemaOf(schema: z.ZodType): Readonly<Record<string, unknown>> {
-  const json = z.toJSONSchema(schema, { io: "input" });
-  return Object.fromEntries(Object.entries(json).filter(([name]) => !NOT_OF_JSON_SCHEMA.has(name)));
-}
-
-/** By hand, since a JSON Schema of every option costs each start 12 ms. */
-function unwrap(schema: z.ZodType): { inner: z.ZodType; meta: z.GlobalMeta; defaultValue: unknown } {
-  const meta = schema.meta() ?? {};
-  const inner = schema instanceof z.ZodDefault ? schema.unwrap() : schema instanceof z.ZodPipe ? schema.in : null;
-  // What a default or a transformation stands around is of zod's classes, as is all that option-types.ts makes.
-  if (!(inner instanceof z.ZodType)) return { inner: schema, meta, defaultValue: undefined };
-  const below = unwrap(inner);
-  const defaultValue = schema instanceof z.ZodDefault ? schema.def.defaultValue : below.defaultValue;
-  return { inner: below.inner, meta: { ...below.meta, ...meta }, defaultValue };
-}
-
-function kindOf(path: string, inner: z.ZodType): OptionKind {
-  if (inner instanceof z.ZodString || inner instanceof z.ZodEnum) return "string";
-  if (inner instanceof z.ZodBoolean) return "bool";
-  if (inner instanceof z.ZodNumber) return inner.format === "safeint" ? "int" : "float64";
-  if (inner instanceof z.ZodArray && inner.element instanceof z.ZodString) return "list";
-  throw new Error(`${path}: an option must be text, choice, number, boolean or a list of texts with a default`);
+    secret: marks.secret ?? false,
+    caseSensitive: marks.caseSensitive ?? false,
+  };
 }

@@ -2,7 +2,7 @@
  * From spelling to value: scalars of config.yaml as Go's yaml.v3 decodes them, and texts of flags and of the environment.
  * Only the type is settled here; what a value may be is for the option's schema.
  */
-import type { OptionKind } from "./schema.ts";
+import type { OptionKind } from "../lib/option-types.ts";
 
 /** A scalar of a YAML file before anyone gave it a type. */
 export interface RawScalar {

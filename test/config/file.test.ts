@@ -212,7 +212,7 @@ describe("whatever a file holds", () => {
         const result = parseConfigFile(text, "c.yaml", "any");
         if (result.kind === "syntax-error") return;
         for (const { option, value } of result.contents.values.values()) {
-          expect(option.schema.safeParse(value).success).toBe(true);
+          expect(option.check().safeParse(value).success).toBe(true);
         }
       }),
       { seed: 3, numRuns: 300 },

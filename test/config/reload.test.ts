@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { planReload } from "../../src/config/reload.ts";
-import { OPTIONS, configSchema } from "../../src/config/schema.ts";
+import { OPTIONS, parseConfig } from "../../src/config/schema.ts";
 import { RESTART_KEYS } from "../../src/config/restart-keys.ts";
 
-const running = configSchema.parse({ server: { port: "30000" }, scheduler: {}, manager: {}, log: {} });
+const running = parseConfig({ server: { port: "30000" }, scheduler: {}, manager: {}, log: {} });
 
 function plan(text: string, env: Record<string, string> = {}) {
   return planReload(["--config_path", "config.yaml", "--port", "30000"], env, () => text, running);
