@@ -8,8 +8,7 @@ import { ARMS } from "./arms/index.ts";
 import { otherArm } from "./arms/other.ts";
 import { endProcess } from "./arms/pinned-process.ts";
 import { GOALS } from "./goals.ts";
-import { Engines } from "./load/engines.ts";
-import { GeneratorProcess } from "./load/generator-process.ts";
+import { LoadProcess } from "./load/load-process.ts";
 import { describeMachine } from "./machine.ts";
 import { Progress } from "./progress.ts";
 import { charts } from "./report/charts.ts";
@@ -118,16 +117,14 @@ async function measureAll(suites: readonly Suite[], table: readonly Arm[]): Prom
   const skipped = table
     .filter((arm) => !installed.includes(arm))
     .map(({ name, install }) => `${name}, get it with ${install}`);
-  const engines = await Engines.start(loadCores);
-  const generator = new GeneratorProcess(loadCores);
+  const load = await LoadProcess.start(loadCores);
   const running: RunningArm[] = [];
   const progress = new Progress(suites.length);
-  const setting = { enginePorts: engines.ports, cores: "0", directory };
+  const setting = { enginePorts: load.ports, cores: "0", directory };
   const rounds = Number(flags.rounds ?? (flags.quick ? 3 : 5));
   const runMs = 1000 * Number(flags.seconds ?? (flags.quick ? 1 : 3));
   const bench: Bench = {
-    engines,
-    generator,
+    load,
     rounds,
     runMs,
     warmUpMs: flags.quick ? 400 : 1000,
@@ -144,7 +141,7 @@ async function measureAll(suites: readonly Suite[], table: readonly Arm[]): Prom
         progress.step(`warming up ${arm.name}`);
         const started = await arm.start(setting);
         running.push(started);
-        if (started.child !== null) await warmUp(generator, started, flags.quick ? SHORT_WARM_UP : WARM_UP);
+        if (started.child !== null) await warmUp(load, started, flags.quick ? SHORT_WARM_UP : WARM_UP);
       }
       return running;
     },
@@ -160,8 +157,7 @@ async function measureAll(suites: readonly Suite[], table: readonly Arm[]): Prom
   } finally {
     progress.end();
     await Promise.all(running.map(({ child }) => (child === null ? null : endProcess(child))));
-    await generator.stop();
-    await engines.stop();
+    await load.stop();
     rmSync(directory, { recursive: true, force: true });
   }
   return {

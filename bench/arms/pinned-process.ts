@@ -1,4 +1,4 @@
-/** Starts a program on chosen cores and ends it again. Used for arms, engine and generator. */
+/** Starts a program on chosen cores and ends it again. Used for arms and load. */
 import { openSync } from "node:fs";
 import type { Subprocess } from "bun";
 

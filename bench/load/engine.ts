@@ -1,7 +1,6 @@
-#!/usr/bin/env bun
 /**
  * The engine behind what is measured: several ports, answers prepared beforehand, far cheaper than any router. How it answers is named
- * in the request (behaviour.ts). `bun bench/load/engine.ts PORT...` prints `ready`; `GET /stats` tells what it has seen.
+ * in the request (behaviour.ts); `GET /stats` tells what it has seen. Part of load-program.ts.
  */
 import type { Socket } from "bun";
 import { BEHAVIOUR_HEADER, type Behaviour, parseBehaviour } from "./behaviour.ts";
@@ -175,36 +174,37 @@ function templateOf(bytes: number): EventTemplate {
   return template;
 }
 
-const startedAt = clockNs();
-setInterval(() => {
-  // Timers come late on a busy machine; the pace is kept by the clock.
-  const target = Math.floor((clockNs() - startedAt) / 1e6);
-  while (tick < target) {
-    tick++;
-    const visitors = due.get(tick);
-    if (visitors === undefined) continue;
-    due.delete(tick);
-    for (const visitor of visitors) visitor.step();
-  }
-}, 1);
-
-for (const port of process.argv.slice(2).map(Number)) {
-  Bun.listen<Visitor>({
-    hostname: "0.0.0.0",
-    port,
-    socket: {
-      binaryType: "buffer",
-      open(socket) {
-        socket.setNoDelay(true);
-        socket.data = new Visitor(socket);
-        stats.opened++;
-        stats.open++;
+/** Listens on these ports, and sends events in the pace of their streams from now on. */
+export function listen(ports: readonly number[]): void {
+  const startedAt = clockNs();
+  setInterval(() => {
+    // Timers come late on a busy machine; the pace is kept by the clock.
+    const target = Math.floor((clockNs() - startedAt) / 1e6);
+    while (tick < target) {
+      tick++;
+      const visitors = due.get(tick);
+      if (visitors === undefined) continue;
+      due.delete(tick);
+      for (const visitor of visitors) visitor.step();
+    }
+  }, 1);
+  for (const port of ports) {
+    Bun.listen<Visitor>({
+      hostname: "0.0.0.0",
+      port,
+      socket: {
+        binaryType: "buffer",
+        open(socket) {
+          socket.setNoDelay(true);
+          socket.data = new Visitor(socket);
+          stats.opened++;
+          stats.open++;
+        },
+        data: (socket, bytes) => socket.data.received(bytes),
+        drain: (socket) => socket.data?.drained(),
+        close: (socket) => socket.data?.closed(),
+        error: (socket) => socket.data?.closed(),
       },
-      data: (socket, bytes) => socket.data.received(bytes),
-      drain: (socket) => socket.data?.drained(),
-      close: (socket) => socket.data?.closed(),
-      error: (socket) => socket.data?.closed(),
-    },
-  });
+    });
+  }
 }
-console.log("ready");

@@ -1,11 +1,11 @@
-/** One run of the generator: opens connections, warms up, sends, measures. Used by generator.ts. */
+/** One run of the generator: opens connections, warms up, sends, measures. Used by load-program.ts. */
 import { build, type Histogram } from "hdr-histogram-js";
 import { createRandom } from "../../src/lib/random.ts";
 import { BEHAVIOUR_HEADER, formatBehaviour } from "./behaviour.ts";
 import { chatBody } from "./chat-body.ts";
 import { clockNs } from "./clock.ts";
 import { LoadConnection, type LoadObserver } from "./load-connection.ts";
-import type { FromGenerator, LoadResult, LoadSpec, Quantiles } from "./load-spec.ts";
+import type { FromLoad, LoadResult, LoadSpec, Quantiles } from "./load-spec.ts";
 import { Schedule } from "./schedule.ts";
 
 /** Pause before a broken connection is opened again. */
@@ -35,8 +35,8 @@ export class LoadRun implements LoadObserver {
     this.#requests = prepareRequests(spec);
   }
 
-  async run(tell: (message: FromGenerator) => void): Promise<LoadResult> {
-    const { connections, rampPerMs, requestsPerSecond, warmUpMs, durationMs } = this.#spec;
+  async run(tell: (message: FromLoad) => void): Promise<LoadResult> {
+    const { connections, rampPerMs, requestsPerSecond, warmUpMs, durationMs, spins } = this.#spec;
     const step = Math.max(1, Math.round(rampPerMs * 2));
     for (let opened = 0; opened < connections; opened += step) {
       await Promise.all(Array.from({ length: Math.min(step, connections - opened) }, () => this.#open()));
@@ -45,7 +45,12 @@ export class LoadRun implements LoadObserver {
     const schedule =
       requestsPerSecond === "closed"
         ? null
-        : new Schedule(requestsPerSecond, warmUpMs + durationMs, createRandom(1), (due) => this.#start(due));
+        : new Schedule(
+            { perSecond: requestsPerSecond, durationMs: warmUpMs + durationMs, spins },
+            createRandom(1),
+            (due) => this.#start(due),
+          );
+    if (spins && schedule === null) this.#spin();
     await Bun.sleep(warmUpMs);
     this.#measuring = true;
     tell({ kind: "measuring" });
@@ -97,6 +102,10 @@ export class LoadRun implements LoadObserver {
       if (!this.#over) void this.#open();
     }, REOPEN_MS);
   }
+
+  readonly #spin = (): void => {
+    if (!this.#over) setImmediate(this.#spin);
+  };
 
   async #open(): Promise<void> {
     const connection = new LoadConnection(this);

@@ -1,4 +1,4 @@
-/** What the generator is told and what it reports. Posted between bench/run.ts and load/generator.ts. */
+/** What the generator is told and what it reports. Posted between load-process.ts and load-program.ts. */
 import type { Behaviour } from "./behaviour.ts";
 
 export interface LoadSpec {
@@ -16,6 +16,8 @@ export interface LoadSpec {
    * not a connection is free, and what they wait for one counts.
    */
   readonly requestsPerSecond: number | "closed";
+  /** Never sleeps, so that no waking up is measured. Takes a core; without it starts come up to a millisecond late. */
+  readonly spins: boolean;
   /** New connections per millisecond at the start. */
   readonly rampPerMs: number;
   readonly warmUpMs: number;
@@ -50,7 +52,7 @@ export interface LoadResult {
   readonly lag: Quantiles;
 }
 
-export type FromGenerator =
+export type FromLoad =
   | { readonly kind: "ready" }
   /** Warm-up is over: what is measured from outside begins now. */
   | { readonly kind: "measuring" }

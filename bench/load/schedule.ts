@@ -1,43 +1,49 @@
 /** Starts at random times of a given mean rate (Poisson), drawn beforehand, so that a slow answer delays none of them. */
-import { Worker } from "node:worker_threads";
 import type { Random } from "../../src/lib/random.ts";
 import { clockNs } from "./clock.ts";
 
-/** Time that the pacer's thread is given to start. */
-const LEAD_MS = 100;
+/** From the drawing to the first start. */
+const LEAD_MS = 10;
+
+export interface Pace {
+  readonly perSecond: number;
+  readonly durationMs: number;
+  /** Looks at the clock in every turn of the event loop, since timers come up to a millisecond late. */
+  readonly spins: boolean;
+}
 
 export class Schedule {
-  readonly #pacer: Worker;
   readonly #dueAt: Float64Array;
+  readonly #spins: boolean;
   readonly #start: (intendedAt: number) => void;
   #next = 0;
 
-  constructor(perSecond: number, durationMs: number, random: Random, start: (intendedAt: number) => void) {
+  constructor({ perSecond, durationMs, spins }: Pace, random: Random, start: (intendedAt: number) => void) {
     this.#start = start;
+    this.#spins = spins;
     this.#dueAt = drawTimes(perSecond, durationMs, random);
-    this.#pacer = new Worker(new URL("./pacer.ts", import.meta.url).pathname);
-    this.#pacer.on("message", () => this.#fire());
-    this.#pacer.on("error", (error) => {
-      throw new Error("the pacer of the load generator ended", { cause: error });
-    });
-    this.#pacer.postMessage(this.#dueAt);
+    this.#turn();
   }
 
   stop(): void {
     this.#next = this.#dueAt.length;
-    void this.#pacer.terminate();
   }
 
-  /** All that is due; more than one when the generator was held up. */
-  #fire(): void {
+  /** Starts all that is due; more than one when the generator was held up. */
+  readonly #turn = (): void => {
     const now = clockNs();
     for (;;) {
       const due = this.#dueAt[this.#next];
-      if (due === undefined || due > now) return;
+      if (due === undefined) return;
+      if (due > now) {
+        if (this.#spins) setImmediate(this.#turn);
+        else setTimeout(this.#turn, (due - now) / 1e6);
+        return;
+      }
       this.#next++;
       this.#start(due);
     }
-  }
+  };
 }
 
 function drawTimes(perSecond: number, durationMs: number, random: Random): Float64Array {

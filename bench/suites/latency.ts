@@ -24,6 +24,7 @@ export const latency: Suite = {
         bodyBytes: 1024,
         behaviour: { kind: "answer", bytes: 2048 },
         requestsPerSecond: 1500,
+        spins: true,
       });
       const { latency: times, lag, requests, seconds, failures } = result;
       record(arm.name, {

@@ -15,17 +15,17 @@ export interface Measured {
 
 export type LoadShape = Omit<LoadSpec, "host" | "port" | "warmUpMs" | "durationMs">;
 
-export const CHAT = { path: "/v1/chat/completions", rampPerMs: 1000 } as const;
+export const CHAT = { path: "/v1/chat/completions", rampPerMs: 1000, spins: false } as const;
 
 export async function measureLoad(bench: Bench, arm: RunningArm, shape: LoadShape): Promise<Measured> {
-  const { engines, generator, warmUpMs, runMs } = bench;
-  const cpuNow = (): number => (arm.child === null ? engines.cpuNs : usageOf(arm.child.pid).cpuNs);
-  const openedBefore = await engines.opened();
+  const { load, warmUpMs, runMs } = bench;
+  const cpuNow = (): number => (arm.child === null ? Number.NaN : usageOf(arm.child.pid).cpuNs);
+  const openedBefore = await load.opened();
   let cpu = 0;
   let at = 0;
   let seconds = 0;
   const spec: LoadSpec = { ...shape, host: "127.0.0.1", port: arm.port, warmUpMs, durationMs: runMs };
-  const result = await generator.run(spec, {
+  const result = await load.run(spec, {
     begin: () => {
       cpu = cpuNow();
       at = performance.now();
@@ -42,7 +42,7 @@ export async function measureLoad(bench: Bench, arm: RunningArm, shape: LoadShap
     cpuPerSecond: cpu / 1000 / seconds,
     rssMb: arm.child === null ? Number.NaN : usageOf(arm.child.pid).rssKb / 1024,
     // Less the question's own.
-    opened: (await engines.opened()) - openedBefore - 1,
+    opened: (await load.opened()) - openedBefore - 1,
   };
 }
 

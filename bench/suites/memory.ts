@@ -55,12 +55,12 @@ async function hold(
   const { child, port } = running;
   if (child === null) throw new Error(`${arm.name} has no process whose memory could be read`);
   try {
-    await warmUp(bench.generator, running, ONE_SECOND);
+    await warmUp(bench.load, running, ONE_SECOND);
     await Bun.sleep(SETTLE_MS);
     const before = usageOf(child.pid);
     let cpuNs = 0;
     let rssKb = 0;
-    const result = await bench.generator.run(
+    const result = await bench.load.run(
       {
         ...CHAT,
         host: "127.0.0.1",
@@ -112,7 +112,7 @@ export const base: Suite = {
         if (running.child === null) continue;
         await Bun.sleep(300);
         const rssMb = usageOf(running.child.pid).rssKb / 1024;
-        await warmUp(bench.generator, running, ONE_SECOND);
+        await warmUp(bench.load, running, ONE_SECOND);
         const usedMb = usageOf(running.child.pid).rssKb / 1024;
         record(`fd-router, ${workers} ${workers === 1 ? "worker" : "workers"}`, { rssMb, usedMb });
         await endProcess(running.child);

@@ -44,6 +44,7 @@ export const registration: Suite = {
         const { result, cpuPerSecond } = await measureLoad(bench, running, {
           path: "/register",
           rampPerMs: 1000,
+          spins: true,
           connections: 16,
           bodyBytes: 0,
           bodies,

@@ -113,7 +113,7 @@ async function replayed(bench: Bench, policy: Replayed): Promise<readonly Arrive
   const variant = { workers: WORKERS, fleet: fleetFile(addresses(INSTANCES, port)), flags: ["--policy", policy] };
   const router = await startRouter(setting, variant);
   try {
-    const { failures } = await bench.generator.run(
+    const { failures } = await bench.load.run(
       {
         ...CHAT,
         host: "127.0.0.1",

@@ -34,6 +34,7 @@ function streamSuite({ name, title, streams, events, everyMs }: Shape): Suite {
           ...CHAT,
           connections: streams,
           rampPerMs: 4,
+          spins: everyMs > 0,
           bodyBytes: 1024,
           behaviour: { kind: "stream", events, everyMs, bytes: EVENT_BYTES },
           requestsPerSecond: "closed",

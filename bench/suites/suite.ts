@@ -1,7 +1,6 @@
 /** The contract of a suite, and what it is given to measure with. Suites are listed in index.ts. */
 import type { Arm, ArmSetting, RunningArm } from "../arms/arm.ts";
-import type { Engines } from "../load/engines.ts";
-import type { GeneratorProcess } from "../load/generator-process.ts";
+import type { LoadProcess } from "../load/load-process.ts";
 
 export interface Metric {
   readonly key: string;
@@ -27,8 +26,8 @@ export interface Suite {
 export type Recorder = (subject: string, values: Values) => void;
 
 export interface Bench {
-  readonly engines: Engines;
-  readonly generator: GeneratorProcess;
+  /** Engine and generator. */
+  readonly load: LoadProcess;
   readonly rounds: number;
   /** Measured time of one run. */
   readonly runMs: number;

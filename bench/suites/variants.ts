@@ -75,7 +75,7 @@ async function compare(
       bench.progress(`warming up ${variant.name ?? ""}`);
       const started = await startRouter(bench.setting, variant);
       running.push(started);
-      await warmUp(bench.generator, started, { requests: 20_000, limitMs: 10_000 });
+      await warmUp(bench.load, started, { requests: 20_000, limitMs: 10_000 });
     }
     await inTurns(bench, running, async (arm) => {
       record(arm.name, requestValues(await measureLoad(bench, arm, shape)));

@@ -3,19 +3,19 @@
  * measured as they are after the first minute of their life, and all get the same.
  */
 import type { RunningArm } from "../arms/arm.ts";
-import type { GeneratorProcess } from "../load/generator-process.ts";
+import type { LoadProcess } from "../load/load-process.ts";
 import { CHAT } from "./measure.ts";
 
 const STEP_MS = 1000;
 
 export async function warmUp(
-  generator: GeneratorProcess,
+  load: LoadProcess,
   arm: RunningArm,
   until: { readonly requests: number; readonly limitMs: number },
 ): Promise<void> {
   let requests = 0;
   for (let passedMs = 0; requests < until.requests && passedMs < until.limitMs; passedMs += STEP_MS) {
-    const result = await generator.run(
+    const result = await load.run(
       {
         ...CHAT,
         host: "127.0.0.1",

@@ -94,6 +94,7 @@ describe("a run of the generator", () => {
     bodyBytes: 400,
     behaviour: { kind: "answer", bytes: 10 },
     requestsPerSecond: 100,
+    spins: false,
     rampPerMs: 10,
     warmUpMs: 150,
     durationMs: 500,

@@ -1,7 +1,10 @@
-/** The runner's side of the load generator. */
+/** The runner's side of load-program.ts: started once, all arms stand between its two ends. */
 import type { Subprocess } from "bun";
 import { endProcess, pinned } from "../arms/pinned-process.ts";
-import type { FromGenerator, LoadResult, LoadSpec } from "./load-spec.ts";
+import type { FromLoad, LoadResult, LoadSpec } from "./load-spec.ts";
+
+/** The same for all arms, so that programs which are configured by hand can be measured too. */
+const ENGINE_PORTS: readonly number[] = [19001, 19002, 19003, 19004];
 
 /** Called when the measured time begins and ends. */
 export interface Marks {
@@ -12,24 +15,36 @@ export interface Marks {
 /** Longer than any run on top of its own time: for ramps on a busy machine. */
 const PATIENCE_MS = 60_000;
 
-export class GeneratorProcess {
+export class LoadProcess {
+  /** Of the engine. */
+  readonly ports = ENGINE_PORTS;
   readonly #child: Subprocess;
   readonly #ready = Promise.withResolvers<void>();
   #marks: Marks | null = null;
   #done: ((result: LoadResult) => void) | null = null;
 
-  constructor(cores: string) {
-    const script = new URL("./generator.ts", import.meta.url).pathname;
-    this.#child = Bun.spawn(pinned([process.execPath, script], cores), {
+  private constructor(cores: string) {
+    const script = new URL("./load-program.ts", import.meta.url).pathname;
+    this.#child = Bun.spawn(pinned([process.execPath, script, ...ENGINE_PORTS.map(String)], cores), {
       stdin: "ignore",
       stdout: "inherit",
       stderr: "inherit",
-      ipc: (message: FromGenerator) => this.#receive(message),
+      ipc: (message: FromLoad) => this.#receive(message),
+      onExit: (_child, code) => {
+        const text = `engine and load generator ended with ${code}; they want the ports ${ENGINE_PORTS.join(", ")}`;
+        this.#ready.reject(new Error(text));
+      },
     });
   }
 
+  /** Resolves when the engine listens. */
+  static async start(cores: string): Promise<LoadProcess> {
+    const load = new LoadProcess(cores);
+    await load.#ready.promise;
+    return load;
+  }
+
   async run(spec: LoadSpec, marks: Marks): Promise<LoadResult> {
-    await this.#ready.promise;
     const { promise, resolve, reject } = Promise.withResolvers<LoadResult>();
     this.#marks = marks;
     this.#done = resolve;
@@ -46,11 +61,18 @@ export class GeneratorProcess {
     }
   }
 
+  /** Connections that the engine has accepted since the start. */
+  async opened(): Promise<number> {
+    const answer = await fetch(`http://127.0.0.1:${this.ports[0]}/stats`, { keepalive: false });
+    const stats: unknown = await answer.json();
+    return typeof stats === "object" && stats !== null && "opened" in stats ? Number(stats.opened) : Number.NaN;
+  }
+
   async stop(): Promise<void> {
     await endProcess(this.#child);
   }
 
-  #receive(message: FromGenerator): void {
+  #receive(message: FromLoad): void {
     switch (message.kind) {
       case "ready":
         this.#ready.resolve();
