@@ -11,12 +11,11 @@ import { RouterError } from "../../errors.ts";
 import { outbox, type Sender } from "../../lib/outbox.ts";
 import { respondError } from "../../proxy/respond.ts";
 import { IDLE_CONNECTION_SECS, plainAddress, type FrontOptions } from "../front.ts";
+import { findRequest } from "./find-request.ts";
 import { IncomingBody } from "./incoming-body.ts";
 import { type AnswerConnection, RawDownstream } from "./raw-downstream.ts";
 import { RequestHeadReader, type RequestHead } from "./request-head.ts";
 
-const HEAD_END = Buffer.from("\r\n\r\n");
-const MAX_HEAD_BYTES = 32 * 1024;
 /** From its first byte to its last (fault L01). */
 const HEAD_MS = 10_000;
 /** Bytes of later requests that are kept while one is answered, and of a body that nobody wants yet. */
@@ -77,7 +76,7 @@ export class ClientConnection implements AnswerConnection, Sender {
     switch (this.#state) {
       case "waiting":
       case "head":
-        this.#readHead(this.#held === null ? bytes : Buffer.concat([this.#held, bytes]));
+        this.#find(this.#held === null ? bytes : Buffer.concat([this.#held, bytes]));
         return;
       case "request":
         this.#continueRequest(bytes, 0);
@@ -218,36 +217,20 @@ export class ClientConnection implements AnswerConnection, Sender {
     );
   }
 
-  #readHead(bytes: Buffer): void {
-    const end = bytes.indexOf(HEAD_END);
-    if (end < 0 || end > MAX_HEAD_BYTES) {
-      this.#awaitHead(bytes);
-      return;
-    }
+  #find(bytes: Buffer): void {
+    const found = findRequest(bytes, this.#heads);
     this.#held = null;
-    // One empty line before a request is passed over (RFC 9112 §2.2).
-    const start = bytes[0] === 13 && bytes[1] === 10 ? 2 : 0;
-    let head: RequestHead;
-    try {
-      head = this.#heads.read(bytes.toString("latin1", start, end));
-    } catch (error) {
-      if (!(error instanceof RouterError)) throw error;
-      this.#refuse(error);
-      return;
-    }
-    this.#begin(head, bytes, end + HEAD_END.length);
-  }
-
-  #awaitHead(bytes: Buffer): void {
-    if (bytes.length > MAX_HEAD_BYTES) {
-      this.#refuse(new RouterError("headers_too_large", `at most ${MAX_HEAD_BYTES} bytes are taken`));
-    } else if (!mayBeginRequest(bytes[0] ?? 0) || hasBareLineFeed(bytes)) {
-      // TLS, or another protocol: no use in waiting for the end of a head.
-      this.#refuse(new RouterError("invalid_request", "this is not HTTP/1.1"));
-    } else {
-      this.#held = bytes;
-      if (this.#state === "waiting") this.#dueAt = this.#options.now() + HEAD_MS;
-      this.#state = "head";
+    switch (found.kind) {
+      case "request":
+        this.#begin(found.head, bytes, found.end);
+        return;
+      case "part":
+        this.#held = bytes;
+        if (this.#state === "waiting") this.#dueAt = this.#options.now() + HEAD_MS;
+        this.#state = "head";
+        return;
+      case "refused":
+        this.#refuse(found.error);
     }
   }
 
@@ -303,14 +286,3 @@ const NO_REQUEST: RequestHead = {
   keepAlive: false,
   waitsForContinue: false,
 };
-
-/** Lines end with CR and LF; the first one tells. */
-function hasBareLineFeed(bytes: Buffer): boolean {
-  const at = bytes.indexOf(10);
-  return at === 0 || (at > 0 && bytes[at - 1] !== 13);
-}
-
-/** A method's letter, or the CR of an empty line. */
-function mayBeginRequest(byte: number): boolean {
-  return byte === 13 || (byte > 32 && byte < 127);
-}

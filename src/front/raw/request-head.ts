@@ -1,6 +1,6 @@
 /**
  * Reads the head of a request (RFC 9112 §2-6), strictly: whatever two parsers could read in two ways is refused, since an instance behind
- * might read it the other way. Pure; client-connection.ts finds the bytes.
+ * might read it the other way. Pure; find-request.ts finds the bytes.
  */
 import { RouterError } from "../../errors.ts";
 import { FIELD_NAME, fieldValue, type HeaderList } from "../../upstream/response-head.ts";
