@@ -1,5 +1,5 @@
 /**
- * The front on sockets: `server.front: raw`. A small request costs about two thirds of what it costs on Bun.serve. It sends the head of a
+ * The front on sockets: `server.front: raw`. A request takes a fifth less CPU time than on Bun.serve. It sends the head of a
  * stream at once and answers pipelined requests; it knows HTTP/1.1 and 1.0 only, without TLS.
  */
 import type { Socket, TCPSocketListener } from "bun";
