@@ -1,14 +1,14 @@
-/** Says on stderr what is being measured: one line that is written over on a terminal, a line a suite elsewhere. */
+/** Says on stderr what is being measured: one line that is written over on a terminal, a line for each part of the run elsewhere. */
 
 export class Progress {
-  readonly #suites: number;
+  readonly #parts: number;
   readonly #startedAt = performance.now();
   readonly #isTerminal = process.stderr.isTTY;
   #suite = "";
   #number = 0;
 
-  constructor(suites: number) {
-    this.#suites = suites;
+  constructor(parts: number) {
+    this.#parts = parts;
   }
 
   suite(name: string): void {
@@ -27,6 +27,6 @@ export class Progress {
 
   #line(text: string): string {
     const seconds = ((performance.now() - this.#startedAt) / 1000).toFixed(0);
-    return `[${this.#number}/${this.#suites}] ${seconds.padStart(4)} s  ${this.#suite}  ${text}`.trimEnd();
+    return `[${this.#number}/${this.#parts}] ${seconds.padStart(4)} s  ${this.#suite}  ${text}`.trimEnd();
   }
 }

@@ -119,13 +119,15 @@ async function measureAll(suites: readonly Suite[], table: readonly Arm[]): Prom
     .map(({ name, install }) => `${name}, get it with ${install}`);
   const load = await LoadProcess.start(loadCores);
   const running: RunningArm[] = [];
-  const progress = new Progress(suites.length);
   const setting = { enginePorts: load.ports, cores: "0", directory };
   const rounds = Number(flags.rounds ?? (flags.quick ? 3 : 5));
+  const parts = partsOf(suites, rounds);
+  const progress = new Progress(parts.length);
   const runMs = 1000 * Number(flags.seconds ?? (flags.quick ? 1 : 3));
   const bench: Bench = {
     load,
     rounds,
+    roundsBefore: 0,
     runMs,
     warmUpMs: flags.quick ? 400 : 1000,
     quick: flags.quick,
@@ -148,11 +150,11 @@ async function measureAll(suites: readonly Suite[], table: readonly Arm[]): Prom
   };
   const measured: Record<string, Record<string, Values[]>> = {};
   try {
-    for (const suite of suites) {
+    for (const { suite, ...part } of parts) {
       progress.suite(suite.name);
-      const subjects: Record<string, Values[]> = {};
-      await suite.run(bench, (subject, values) => (subjects[subject] ??= []).push(values));
-      if (Object.keys(subjects).length > 0) measured[suite.name] = subjects;
+      const subjects = (measured[suite.name] ??= {});
+      await suite.run({ ...bench, ...part }, (subject, values) => (subjects[subject] ??= []).push(values));
+      if (Object.keys(subjects).length === 0) delete measured[suite.name];
     }
   } finally {
     progress.end();
@@ -168,6 +170,22 @@ async function measureAll(suites: readonly Suite[], table: readonly Arm[]): Prom
     suites: measured,
     skipped,
   };
+}
+
+interface Part {
+  readonly suite: Suite;
+  readonly rounds: number;
+  readonly roundsBefore: number;
+}
+
+/** First one round of each suite that can be spread, then the next; the others whole. */
+function partsOf(suites: readonly Suite[], rounds: number): readonly Part[] {
+  const spread = suites.filter(({ spread: isSpread }) => isSpread);
+  const inTurns = Array.from({ length: rounds }, (_, roundsBefore) =>
+    spread.map((suite) => ({ suite, rounds: 1, roundsBefore })),
+  );
+  const whole = suites.filter((suite) => !spread.includes(suite)).map((suite) => ({ suite, rounds, roundsBefore: 0 }));
+  return [...inTurns.flat(), ...whole];
 }
 
 async function write(results: Results): Promise<void> {

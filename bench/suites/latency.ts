@@ -16,6 +16,7 @@ export const latency: Suite = {
     { key: "lagP99Ms", title: "generator's own lag p99", unit: "ms", digits: 2 },
     { key: "failures", title: "failures", unit: "", digits: 0 },
   ],
+  spread: true,
   async run(bench, record) {
     await inTurns(bench, await bench.arms(), async (arm) => {
       const { result, cpuPerSecond } = await measureLoad(bench, arm, {

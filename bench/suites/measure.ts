@@ -76,10 +76,11 @@ export async function inTurns(
 ): Promise<void> {
   for (let round = 1; round <= bench.rounds; round++) {
     // Each round begins with another arm.
-    const order = arms.map((_, i) => arms[(i + round - 1) % arms.length] ?? null);
+    const first = bench.roundsBefore + round - 1;
+    const order = arms.map((_, i) => arms[(i + first) % arms.length] ?? null);
     for (const arm of order) {
       if (arm === null) continue;
-      bench.progress(`round ${round}/${bench.rounds}  ${arm.name}`);
+      bench.progress(`round ${bench.roundsBefore + round}  ${arm.name}`);
       await measure(arm);
     }
   }

@@ -21,6 +21,7 @@ function requestSuite({ name, title, bodyBytes, answerBytes, connections }: Shap
     title,
     about: `${connections} connections that send their next request when they have their answer; the arm has one core for itself.`,
     metrics: METRICS,
+    spread: true,
     async run(bench, record) {
       await inTurns(bench, await bench.arms(), async (arm) => {
         const measured = await measureLoad(bench, arm, {

@@ -12,6 +12,7 @@ export const start: Suite = {
   about:
     "From the start of the process to the first completion that an instance answered through it. Instances stand in register.yaml and are probed first.",
   metrics: [{ key: "firstAnswerMs", title: "first answer", unit: "ms", digits: 0, main: true }],
+  spread: true,
   async run(bench, record) {
     for (let round = 1; round <= bench.rounds; round++) {
       for (const workers of [1, 2]) {

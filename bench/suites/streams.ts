@@ -28,6 +28,7 @@ function streamSuite({ name, title, streams, events, everyMs }: Shape): Suite {
     title,
     about: `${streams} streams of ${EVENT_BYTES} B events, ${pace}. An event's age runs from the engine's stamp in it to its arrival.`,
     metrics: METRICS,
+    spread: true,
     async run(bench, record) {
       await inTurns(bench, await bench.arms(), async (arm) => {
         const { result, cpuPerSecond, rssMb } = await measureLoad(bench, arm, {

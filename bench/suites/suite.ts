@@ -20,6 +20,11 @@ export interface Suite {
   /** What it tells, in a sentence or two. */
   readonly about: string;
   readonly metrics: readonly Metric[];
+  /**
+   * Its rounds may be far apart: they take turns with those of the other suites that say so, since what slows the machine for some minutes
+   * would be in most rounds of one suite otherwise.
+   */
+  readonly spread?: true;
   readonly run: (bench: Bench, record: Recorder) => Promise<void>;
 }
 
@@ -29,6 +34,8 @@ export interface Bench {
   /** Engine and generator. */
   readonly load: LoadProcess;
   readonly rounds: number;
+  /** Rounds of the same suite that were made before. */
+  readonly roundsBefore: number;
   /** Measured time of one run. */
   readonly runMs: number;
   readonly warmUpMs: number;
