@@ -14,5 +14,7 @@ function tell(message: FromLoad): void {
 process.on("message", (spec: LoadSpec) => {
   void new LoadRun(spec).run(tell).then((result) => tell({ kind: "done", result }));
 });
+// A runner that was killed leaves nobody behind on the ports.
+process.on("disconnect", () => process.exit());
 listen(process.argv.slice(2).map(Number));
 tell({ kind: "ready" });
