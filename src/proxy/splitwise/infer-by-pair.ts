@@ -4,7 +4,6 @@
  */
 import { RouterError } from "../../errors.ts";
 import type { InstanceId } from "../../fleet/instance.ts";
-import { releaseBytes } from "../../lib/release-bytes.ts";
 import type { Assignment, AssignResult, Refusal, SchedulingRequest } from "../../scheduler/assignment.ts";
 import type { RequestLines } from "../../log/request-lines.ts";
 import type { ProxyContext } from "../context.ts";
@@ -45,8 +44,6 @@ export async function inferByPair(client: Downstream, proxy: ProxyContext, recor
     if (failed !== null) excluded.add(failed.instance.id);
   } while (failed !== null && (await mayTryAgain(failed.failure, client, proxy, record)));
   if (failed !== null) throw upstreamError(failed.failure);
-  // What was sent is another one: prefill may still be reading it.
-  releaseBytes(body);
 }
 
 type PairChoice =
