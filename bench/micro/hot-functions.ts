@@ -29,7 +29,7 @@ const decoder = new ChunkedDecoder();
 const frame = encodeFrame({ t: "report", lease: 7, running: 31, waiting: 2, kv_usage: 0.41 });
 const frames = new FrameDecoder();
 /** Takes any number of lines. */
-const lines = new LineBuffer(() => lines.flush());
+const lines = new LineBuffer(() => undefined);
 const histogram = new Histogram(METRICS.requestDuration.bounds);
 
 const CASES: readonly Case[] = [
@@ -50,7 +50,13 @@ const CASES: readonly Case[] = [
     },
   },
   { name: "read usage", run: () => readUsage({ bytes: TAIL, start: 0, end: TAIL.length }) },
-  { name: "write an access line", run: () => writeAccessLine(lines, "go", entry()) },
+  {
+    name: "write an access line",
+    run: () => {
+      writeAccessLine(lines, "go", entry());
+      lines.flush();
+    },
+  },
   { name: "record in a histogram", run: () => histogram.record(0.0123) },
   {
     name: "encode a load report",

@@ -24,7 +24,7 @@ export function writeAccessLine(pen: LinePen, format: LogFormat, entry: AccessEn
   const target = entry.target.length > MAX_TARGET ? `${entry.target.slice(0, MAX_TARGET)}...` : entry.target;
   switch (format) {
     case "go":
-      pen.begin().text(goPrefix("info", Date.now())).text(tags).text("[").text(method).text("] ");
+      pen.text(goPrefix("info", Date.now())).text(tags).text("[").text(method).text("] ");
       pen.text(target).text(" HTTP/1.1 ").text(String(status)).text(" ").text(goDuration(durationMs));
       pen.text(" ").text(clientIp).end();
       return;

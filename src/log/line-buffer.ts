@@ -1,8 +1,10 @@
 /**
- * Collects the log lines of a thread, as bytes, and hands them on in parts: whenever one is full, and when asked. A line is written piece by
- * piece into the part, without a string of its own: of the 64 strings that a small request would leave behind, 28 are saved so.
- * A part stays in the processor's cache from the line to the file, and changes hands without being copied. Kept by worker/recorder.ts.
+ * Collects the log lines of a thread, as bytes, and hands them on in parts: whenever one is full, and when asked. Lines come in pieces, which
+ * are written into the part at the end of the turn of the event loop, all of them in one go and without a string of their own: of the 64
+ * strings that a small request would leave behind, 28 are saved so. A part stays in the processor's cache from the line to the file, and changes
+ * hands without being copied. Kept by worker/recorder.ts.
  */
+import { TurnQueue } from "../lib/turn-queue.ts";
 import { oneLine } from "./line.ts";
 
 /** Of a part. */
@@ -23,9 +25,8 @@ const LAST_PLAIN = 0x7e;
 /** Whole lines, in an ArrayBuffer that nobody else has. */
 export type Lines = Uint8Array<ArrayBuffer>;
 
-/** `begin`, then pieces in order, then `end`, before anything else is written. */
+/** Pieces in order, then `end`, before anything else is written. */
 export interface LinePen {
-  begin(): this;
   /** Control characters are escaped: a line stays one line (fault O01). */
   text(piece: string): this;
   /** Adds the newline. */
@@ -36,6 +37,8 @@ export interface LinePen {
 
 export class LineBuffer implements LinePen {
   readonly #handOn: (lines: Lines) => void;
+  /** Of lines that are complete at the end of the turn. */
+  readonly #pieces = new TurnQueue<Piece>((pieces) => this.#write(pieces));
   #bytes = newPart(PART_BYTES);
   #used = 0;
   /** Where the last line began. */
@@ -54,19 +57,39 @@ export class LineBuffer implements LinePen {
   }
 
   add(line: string): void {
-    this.begin();
+    this.#pieces.flush();
+    this.#beginLine();
     if (this.#isDropping) this.#dropped++;
     else this.#encode(line);
   }
 
-  begin(): this {
-    this.#lineAt = this.#used;
-    this.#isDropping = this.#handedOn > MAX_BYTES;
+  text(piece: string): this {
+    this.#pieces.add(piece);
     return this;
   }
 
-  text(piece: string): this {
-    if (this.#isDropping) return this;
+  end(): void {
+    this.#pieces.add(END);
+  }
+
+  #write(pieces: readonly Piece[]): void {
+    this.#beginLine();
+    for (const piece of pieces) {
+      if (piece !== END) this.#writePiece(piece);
+      else {
+        this.#endLine();
+        this.#beginLine();
+      }
+    }
+  }
+
+  #beginLine(): void {
+    this.#lineAt = this.#used;
+    this.#isDropping = this.#handedOn > MAX_BYTES;
+  }
+
+  #writePiece(piece: string): void {
+    if (this.#isDropping) return;
     const { length } = piece;
     let done = 0;
     if (length <= LOOP_CHARS) {
@@ -81,10 +104,9 @@ export class LineBuffer implements LinePen {
       this.#used = at;
     }
     if (done < length) this.#encode(oneLine(done === 0 ? piece : piece.slice(done)));
-    return this;
   }
 
-  end(): void {
+  #endLine(): void {
     if (this.#isDropping) {
       this.#dropped++;
       return;
@@ -100,6 +122,7 @@ export class LineBuffer implements LinePen {
 
   /** Hands on all that is there. Called regularly, between two lines. */
   flush(): void {
+    this.#pieces.flush();
     this.#handOnPart(this.#used);
     this.#handedOn = 0;
   }
@@ -130,6 +153,10 @@ export class LineBuffer implements LinePen {
 }
 
 const NEWLINE = 10;
+
+type Piece = string | typeof END;
+/** Of a line. */
+const END = null;
 
 function newPart(bytes: number): Buffer<ArrayBuffer> {
   return Buffer.from(new ArrayBuffer(bytes));

@@ -135,7 +135,7 @@ export class RequestLines {
 
   #begin(level: LogLevel): LinePen {
     const { pen, nowMs } = this.#options;
-    return pen.begin().text(goPrefix(level, nowMs())).text(this.#tags);
+    return pen.text(goPrefix(level, nowMs())).text(this.#tags);
   }
 }
 

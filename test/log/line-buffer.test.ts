@@ -37,7 +37,6 @@ test("a line that is written in pieces is the same as one that is added whole, a
     fc.property(fc.array(pieces, { maxLength: 400 }), (lines) => {
       const { buffer, parts, text } = setUp();
       for (const line of lines) {
-        buffer.begin();
         for (const piece of line) buffer.text(piece);
         buffer.end();
       }
@@ -51,11 +50,7 @@ test("a line that is written in pieces is the same as one that is added whole, a
 
 test("control characters in a piece are escaped, wherever they stand", () => {
   const { buffer, text } = setUp();
-  for (const length of [0, 10, 100])
-    buffer
-      .begin()
-      .text(`${"x".repeat(length)}\n\u007f\u2028é`)
-      .end();
+  for (const length of [0, 10, 100]) buffer.text(`${"x".repeat(length)}\n\u007f\u2028é`).end();
   buffer.flush();
   expect(text().split("\n")).toEqual([
     ...[0, 10, 100].map((length) => `${"x".repeat(length)}\\u000a\\u007f\\u2028é`),
@@ -66,11 +61,20 @@ test("control characters in a piece are escaped, wherever they stand", () => {
 test("a line that is longer than a part is kept whole", () => {
   const { buffer, text } = setUp();
   const long = "é".repeat(50_000);
-  buffer.begin().text("short").end();
-  buffer.begin().text(long).text(long).end();
-  buffer.begin().text("last").end();
+  buffer.text("short").end();
+  buffer.text(long).text(long).end();
+  buffer.text("last").end();
   buffer.flush();
   expect(text()).toBe(`short\n${long}${long}\nlast\n`);
+});
+
+test("a line that is added stands after those that were written before it", () => {
+  const { buffer, text } = setUp();
+  buffer.text("first").end();
+  buffer.add("second\n");
+  buffer.text("third").end();
+  buffer.flush();
+  expect(text()).toBe("first\nsecond\nthird\n");
 });
 
 test("a part is handed on when it is full, without waiting for a flush", () => {

@@ -3,6 +3,7 @@ import type { Server } from "bun";
 import { RouterError } from "../../errors.ts";
 import { outbox } from "../../lib/outbox.ts";
 import { LiveSet } from "../../lib/live-set.ts";
+import { TurnQueue } from "../../lib/turn-queue.ts";
 import { IDLE_CONNECTION_SECS, type Front, type FrontOptions } from "../front.ts";
 import { type AnswerDesk, ServeDownstream } from "./serve-downstream.ts";
 
@@ -17,9 +18,9 @@ export class ServeFront implements Front, AnswerDesk {
    * Requests of this turn: they begin when all that it brought is read. Their bodies have come by then, mostly, and are taken without waiting:
    * a sixth of a small request.
    */
-  #arrived: ServeDownstream[] = [];
+  readonly #arrived = new TurnQueue<ServeDownstream>((clients) => this.#begin(clients));
   /** Their answers leave at the end of the turn, like what lies in the outbox (lib/outbox.ts). */
-  #answered: ServeDownstream[] = [];
+  readonly #answered = new TurnQueue<ServeDownstream>(release);
   readonly #watcher: Timer;
   readonly #server: Server<undefined>;
 
@@ -47,7 +48,7 @@ export class ServeFront implements Front, AnswerDesk {
 
   /** Of what Bun sends it does not say. */
   get isSending(): boolean {
-    return this.#arrived.length > 0 || this.#answered.length > 0;
+    return !this.#arrived.isEmpty || !this.#answered.isEmpty;
   }
 
   async stop(): Promise<void> {
@@ -62,32 +63,24 @@ export class ServeFront implements Front, AnswerDesk {
   #accept(request: Request, server: Server<undefined>): Promise<Response> {
     const client = new ServeDownstream(request, server, this);
     client.slot = this.#fresh.add(client);
-    if (!isPutOff(client)) this.#options.accept(client);
-    else if (this.#arrived.push(client) === 1) setImmediate(this.#begin);
+    if (isPutOff(client)) this.#arrived.add(client);
+    else this.#options.accept(client);
     return client.answer;
   }
 
-  readonly #begin = (): void => {
-    const clients = this.#arrived;
-    this.#arrived = [];
+  #begin(clients: readonly ServeDownstream[]): void {
     for (const client of clients) this.#options.accept(client);
     // What they send to instances is there now: the turn ends here.
     outbox.flush();
-  };
+  }
 
   answered(client: ServeDownstream, response: Response): void {
     // Before the listener closes: an idle connection that the client takes for usable would be reset under its next request.
     if (this.#options.isDraining()) response.headers.set("connection", "close");
     if (client.slot !== null) this.#fresh.delete(client.slot);
-    if (!isPutOff(client)) client.release();
-    else if (this.#answered.push(client) === 1) setImmediate(this.#release);
+    if (isPutOff(client)) this.#answered.add(client);
+    else client.release();
   }
-
-  readonly #release = (): void => {
-    const clients = this.#answered;
-    this.#answered = [];
-    for (const client of clients) client.release();
-  };
 
   #watch(): void {
     for (const slot of this.#fresh) {
@@ -101,6 +94,10 @@ export class ServeFront implements Front, AnswerDesk {
     this.#options.crashed(error);
     return Response.json({ code: 500, msg: new RouterError("internal").message }, { status: 500 });
   }
+}
+
+function release(clients: readonly ServeDownstream[]): void {
+  for (const client of clients) client.release();
 }
 
 /** A longer body has not come yet at the end of the turn. */
