@@ -23,7 +23,7 @@ const HELP = `Usage: bun run bench [options]
 
   --list             the suites and the arms
   --suite A,B        only these suites
-  --quick            about three minutes: the suites of the goals, 3 short rounds
+  --quick            about four minutes: the suites of the goals, 3 short rounds
   --rounds N         default 5
   --seconds S        measured time of one run, default 3
   --arms A,B         only these arms
@@ -118,6 +118,7 @@ async function measureAll(suites: readonly Suite[], table: readonly Arm[]): Prom
     .filter((arm) => !installed.includes(arm))
     .map(({ name, install }) => `${name}, get it with ${install}`);
   const load = await LoadProcess.start(loadCores);
+  const further: Promise<LoadProcess>[] = [];
   const running: RunningArm[] = [];
   const setting = { enginePorts: load.ports, cores: "0", directory };
   const rounds = Number(flags.rounds ?? (flags.quick ? 3 : 5));
@@ -126,6 +127,7 @@ async function measureAll(suites: readonly Suite[], table: readonly Arm[]): Prom
   const runMs = 1000 * Number(flags.seconds ?? (flags.quick ? 1 : 3));
   const bench: Bench = {
     load,
+    generator: (index) => (further[index] ??= LoadProcess.startGenerator(loadCores)),
     rounds,
     roundsBefore: 0,
     runMs,
@@ -160,6 +162,7 @@ async function measureAll(suites: readonly Suite[], table: readonly Arm[]): Prom
     progress.end();
     await Promise.all(running.map(({ child }) => (child === null ? null : endProcess(child))));
     await load.stop();
+    for (const each of further) await (await each).stop();
     rmSync(directory, { recursive: true, force: true });
   }
   return {

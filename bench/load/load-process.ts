@@ -1,4 +1,4 @@
-/** The runner's side of load-program.ts: started once, all arms stand between its two ends. */
+/** The runner's side of load-program.ts: all arms stand between its two ends. Others only send. */
 import type { Subprocess } from "bun";
 import { endProcess, pinned } from "../arms/pinned-process.ts";
 import type { FromLoad, LoadResult, LoadSpec } from "./load-spec.ts";
@@ -16,30 +16,38 @@ export interface Marks {
 const PATIENCE_MS = 60_000;
 
 export class LoadProcess {
-  /** Of the engine. */
+  /** Of the engine, which is the first process's. */
   readonly ports = ENGINE_PORTS;
   readonly #child: Subprocess;
   readonly #ready = Promise.withResolvers<void>();
   #marks: Marks | null = null;
   #done: ((result: LoadResult) => void) | null = null;
 
-  private constructor(cores: string) {
+  private constructor(cores: string, listensOn: readonly number[]) {
     const script = new URL("./load-program.ts", import.meta.url).pathname;
-    this.#child = Bun.spawn(pinned([process.execPath, script, ...ENGINE_PORTS.map(String)], cores), {
+    this.#child = Bun.spawn(pinned([process.execPath, script, ...listensOn.map(String)], cores), {
       stdin: "ignore",
       stdout: "inherit",
       stderr: "inherit",
       ipc: (message: FromLoad) => this.#receive(message),
       onExit: (_child, code) => {
-        const text = `engine and load generator ended with ${code}; they want the ports ${ENGINE_PORTS.join(", ")}`;
+        const text = `engine and load generator ended with ${code}; they want the ports ${listensOn.join(", ")}`;
         this.#ready.reject(new Error(text));
       },
     });
   }
 
   /** Resolves when the engine listens. */
-  static async start(cores: string): Promise<LoadProcess> {
-    const load = new LoadProcess(cores);
+  static start(cores: string): Promise<LoadProcess> {
+    return LoadProcess.#started(new LoadProcess(cores, ENGINE_PORTS));
+  }
+
+  /** A generator without an engine. */
+  static startGenerator(cores: string): Promise<LoadProcess> {
+    return LoadProcess.#started(new LoadProcess(cores, []));
+  }
+
+  static async #started(load: LoadProcess): Promise<LoadProcess> {
     await load.#ready.promise;
     return load;
   }

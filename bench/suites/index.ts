@@ -1,5 +1,6 @@
 /** The table of suites, in the order in which they run and are shown. */
 import { decision, sim } from "./balance.ts";
+import { beside } from "./beside.ts";
 import { cache } from "./cache.ts";
 import { latency } from "./latency.ts";
 import { base, idle } from "./memory.ts";
@@ -13,6 +14,7 @@ import type { Suite } from "./suite.ts";
 import { fleet, pairs, workers } from "./variants.ts";
 
 export const SUITES: readonly Suite[] = [
+  beside,
   ...REQUEST_SUITES,
   ...STREAM_SUITES,
   latency,

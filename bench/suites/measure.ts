@@ -1,5 +1,6 @@
 /** What all suites with load share: one run against one arm, and rounds in which the arms take turns. */
 import type { RunningArm } from "../arms/arm.ts";
+import { keepAwake } from "../arms/pinned-process.ts";
 import type { LoadResult, LoadSpec } from "../load/load-spec.ts";
 import { usageOf } from "../load/process-usage.ts";
 import type { Bench, Metric, Values } from "./suite.ts";
@@ -25,16 +26,19 @@ export async function measureLoad(bench: Bench, arm: RunningArm, shape: LoadShap
   let at = 0;
   let seconds = 0;
   const spec: LoadSpec = { ...shape, host: "127.0.0.1", port: arm.port, warmUpMs, durationMs: runMs };
-  const result = await load.run(spec, {
-    begin: () => {
-      cpu = cpuNow();
-      at = performance.now();
-    },
-    end: () => {
-      cpu = cpuNow() - cpu;
-      seconds = (performance.now() - at) / 1000;
-    },
-  });
+  const run = (): Promise<LoadResult> =>
+    load.run(spec, {
+      begin: () => {
+        cpu = cpuNow();
+        at = performance.now();
+      },
+      end: () => {
+        cpu = cpuNow() - cpu;
+        seconds = (performance.now() - at) / 1000;
+      },
+    });
+  // Where times matter nobody sleeps.
+  const result = shape.spins ? await keepAwake(bench.setting.cores, run) : await run();
   // A mere number cannot be looked into afterwards.
   if (result.failures > 0) console.error(`\n${arm.name}: ${JSON.stringify(result.failureKinds)}`);
   return {

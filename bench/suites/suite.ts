@@ -33,6 +33,8 @@ export type Recorder = (subject: string, values: Values) => void;
 export interface Bench {
   /** Engine and generator. */
   readonly load: LoadProcess;
+  /** Further generators without an engine, started when first asked for and kept. */
+  readonly generator: (index: number) => Promise<LoadProcess>;
   readonly rounds: number;
   /** Rounds of the same suite that were made before. */
   readonly roundsBefore: number;
