@@ -7,10 +7,10 @@
 import { TurnQueue } from "../lib/turn-queue.ts";
 import { oneLine } from "./line.ts";
 
-/** Of a part. */
-const PART_BYTES = 64 * 1024;
+/** Of a part: half of a second-level cache. With a quarter of it a small request costs 3 percent more, for the main thread that is woken. */
+const PART_BYTES = 256 * 1024;
 /** Less is copied out of the part, which goes on being filled. */
-const COPIED_BYTES = 8 * 1024;
+const COPIED_BYTES = 64 * 1024;
 /** Between two flushes; further lines are dropped, and counted. */
 const MAX_BYTES = 2 * 1024 * 1024;
 /** UTF-8 bytes of a UTF-16 unit at most. */

@@ -23,7 +23,7 @@ export interface Downstream {
   head(status: number, headers: HeaderList): void;
   /** Adds a part of `bytes` to the body, all of it by default. Nothing is sent before `flush` or `end`; until then the bytes must stay as they are. */
   write(bytes: Buffer, start?: number, end?: number): void;
-  /** Sends what was written. False: the client does not keep up, wait for `onDrain`. */
+  /** Sends what was written. False: the client does not keep up, wait until the watcher is told. */
   flush(): boolean;
   end(): void;
   /** Breaks the connection, so that the client can tell that the answer is not complete. */
@@ -34,6 +34,13 @@ export interface Downstream {
   readonly started: boolean;
   /** The client left before the end. */
   readonly gone: boolean;
-  onGone: (() => void) | null;
-  onDrain: (() => void) | null;
+  /** Who is to know what becomes of the client. */
+  watcher: ClientWatcher | null;
+}
+
+export interface ClientWatcher {
+  /** The client is gone. */
+  left(): void;
+  /** It takes more again, after a `flush` that said false. */
+  drained(): void;
 }

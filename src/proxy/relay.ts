@@ -10,7 +10,7 @@ import type { AnswerListener, Exchange } from "../upstream/exchange.ts";
 import type { UpstreamFailure } from "../upstream/failure.ts";
 import type { ProxyContext } from "./context.ts";
 import type { HeaderList, ResponseHead } from "../upstream/response-head.ts";
-import type { Downstream } from "./downstream.ts";
+import type { ClientWatcher, Downstream } from "./downstream.ts";
 import { findStreamFault } from "./outcome.ts";
 import type { RequestRecord } from "./record.ts";
 import { errorEvent } from "./respond.ts";
@@ -39,25 +39,19 @@ export function relay(
   begin: (listener: RelayListener) => void,
 ): Promise<RelayResult> {
   if (client.gone) return Promise.resolve({ kind: "client-gone" });
-  return new Promise((resolve, reject) => {
-    const listener = new RelayListener(client, relayed, { resolve, reject });
-    client.onGone = () => listener.giveUp();
-    client.onDrain = () => listener.drained();
-    begin(listener);
-  });
+  const settled = Promise.withResolvers<RelayResult>();
+  const listener = new RelayListener(client, relayed, settled);
+  client.watcher = listener;
+  begin(listener);
+  return settled.promise;
 }
 
-interface RelayPromise {
-  resolve(result: RelayResult): void;
-  reject(error: unknown): void;
-}
-
-export class RelayListener implements AnswerListener {
+export class RelayListener implements AnswerListener, ClientWatcher {
   /** Set by who begins. */
   exchange: Exchange | null = null;
   readonly #client: Downstream;
   readonly #relayed: Relayed;
-  readonly #promise: RelayPromise;
+  readonly #promise: PromiseWithResolvers<RelayResult>;
   #stream = false;
   #hold = false;
   #previous: ByteRange = NOTHING;
@@ -66,7 +60,7 @@ export class RelayListener implements AnswerListener {
   #stuck: Timer | null = null;
   #tail: ByteRange | null = null;
 
-  constructor(client: Downstream, relayed: Relayed, promise: RelayPromise) {
+  constructor(client: Downstream, relayed: Relayed, promise: PromiseWithResolvers<RelayResult>) {
     this.#client = client;
     this.#relayed = relayed;
     this.#promise = promise;
@@ -135,8 +129,8 @@ export class RelayListener implements AnswerListener {
     this.exchange?.resume();
   }
 
-  /** The client left, or takes nothing any more. */
-  giveUp(): void {
+  /** Or takes nothing any more. */
+  left(): void {
     if (this.#tail !== null) return;
     this.exchange?.abort();
     this.#settle({ kind: "client-gone" });
@@ -162,7 +156,7 @@ export class RelayListener implements AnswerListener {
     if (writeTimeoutMs === 0) return;
     this.#stuck ??= setTimeout(() => {
       this.#client.abort();
-      this.giveUp();
+      this.left();
     }, writeTimeoutMs);
   }
 

@@ -31,7 +31,8 @@ function traceIdOf(client: Downstream): string | null {
     const value = client.header(name);
     if (value !== null && value !== "") return value;
   }
-  return /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(client.header("traceparent") ?? "")?.[1] ?? null;
+  const parent = client.header("traceparent");
+  return parent === null ? null : (/^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(parent)?.[1] ?? null);
 }
 
 export function countsOf(assignment: Assignment): InstanceCounts {

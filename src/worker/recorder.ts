@@ -5,7 +5,7 @@ import { logLine } from "../log/line.ts";
 import { RequestLines, tagText, type RequestLinesOptions } from "../log/request-lines.ts";
 import type { LogOptions } from "../log/options.ts";
 import { METRICS } from "../metrics/catalog.ts";
-import { Histogram } from "../metrics/histogram.ts";
+import { Histogram, type HistogramData } from "../metrics/histogram.ts";
 import { LabelledCounter } from "../metrics/labelled-counter.ts";
 import { seriesOf, type MetricData } from "../metrics/metric-set.ts";
 import type { InstanceId } from "../fleet/instance.ts";
@@ -38,8 +38,8 @@ export class ThreadRecorder implements Recorder {
   readonly #inferenceRequests = new LabelledCounter(METRICS.inferenceRequests);
   readonly #requestErrors = new LabelledCounter(METRICS.requestErrors);
   readonly #upstreamFailures = new LabelledCounter(METRICS.upstreamFailures);
-  /** By `METHOD endpoint`. */
-  readonly #httpDurations = new Map<string, { readonly series: string; readonly histogram: Histogram }>();
+  /** By endpoint, then by method. */
+  readonly #httpDurations = new Map<string, Map<string, Histogram>>();
   readonly #timeToFirstToken = new Histogram(METRICS.timeToFirstToken.bounds);
   readonly #interToken = new Histogram(METRICS.interToken.bounds);
   readonly #duration = new Histogram(METRICS.requestDuration.bounds);
@@ -113,7 +113,7 @@ export class ThreadRecorder implements Recorder {
         [METRICS.interToken.name, this.#interToken.data()],
         [METRICS.requestDuration.name, this.#duration.data()],
         [METRICS.overhead.name, this.#overhead.data()],
-        ...this.#httpDurations.values().map(({ series, histogram }) => [series, histogram.data()] as const),
+        ...this.#httpDurationData(),
       ]),
     };
   }
@@ -142,12 +142,19 @@ export class ThreadRecorder implements Recorder {
   }
 
   #httpDuration(endpoint: string, method: string): Histogram {
-    const key = `${method} ${endpoint}`;
-    const known = this.#httpDurations.get(key);
-    if (known !== undefined) return known.histogram;
-    const histogram = new Histogram(METRICS.httpDuration.bounds);
-    this.#httpDurations.set(key, { series: seriesOf(METRICS.httpDuration, [endpoint, method]), histogram });
+    let byMethod = this.#httpDurations.get(endpoint);
+    if (byMethod === undefined) this.#httpDurations.set(endpoint, (byMethod = new Map()));
+    let histogram = byMethod.get(method);
+    if (histogram === undefined) byMethod.set(method, (histogram = new Histogram(METRICS.httpDuration.bounds)));
     return histogram;
+  }
+
+  *#httpDurationData(): Iterable<[series: string, data: HistogramData]> {
+    for (const [endpoint, byMethod] of this.#httpDurations) {
+      for (const [method, histogram] of byMethod) {
+        yield [seriesOf(METRICS.httpDuration, [endpoint, method]), histogram.data()];
+      }
+    }
   }
 
   #finishInference(record: RequestRecord, status: string, now: number): void {

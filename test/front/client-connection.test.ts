@@ -186,7 +186,7 @@ describe("an answer", () => {
     socket.receive(get("/a"));
     const [client] = socket.clients;
     let drained = 0;
-    if (client !== undefined) client.onDrain = () => drained++;
+    if (client !== undefined) client.watcher = { left() {}, drained: () => drained++ };
     client?.head(200, []);
     expect(client?.flush()).toBe(false);
     takes = 7;
@@ -246,7 +246,7 @@ describe("a client that", () => {
     socket.receive(get("/a"));
     const [client] = socket.clients;
     let gone = 0;
-    if (client !== undefined) client.onGone = () => gone++;
+    if (client !== undefined) client.watcher = { left: () => gone++, drained() {} };
     socket.connection.closed();
     socket.connection.closed();
     client?.flush();

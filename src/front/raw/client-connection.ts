@@ -100,7 +100,7 @@ export class ClientConnection implements AnswerConnection, Sender {
       this.#unsent.shift();
     }
     if (this.#state === "closing") this.#linger();
-    else this.#client?.onDrain?.();
+    else this.#client?.watcher?.drained();
   }
 
   /** The client closed its half, or the socket broke. */

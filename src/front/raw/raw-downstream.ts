@@ -2,6 +2,7 @@
 import { RouterError } from "../../errors.ts";
 import type { ByteRange } from "../../lib/byte-range.ts";
 import { MAX_POSTED_BYTES, outbox } from "../../lib/outbox.ts";
+import type { ClientWatcher } from "../../proxy/downstream.ts";
 import { errorEvent, respondError } from "../../proxy/respond.ts";
 import type { HeaderList } from "../../upstream/response-head.ts";
 import { isEventStream, type FrontClient } from "../front.ts";
@@ -18,7 +19,7 @@ export interface AnswerConnection {
   post(end: number): void;
   /** Sends what was posted, now: before anything is written that is to be sent at once. */
   sendPosts(): void;
-  /** Sends the part from `start` to before `end` now; what the socket does not take is copied. False: more should wait for `onDrain`. */
+  /** Sends the part from `start` to before `end` now; what the socket does not take is copied. False: more should wait until it has drained. */
   send(bytes: Buffer, start: number, end: number): boolean;
   /** The client waits for `100 Continue`. */
   sendContinue(): void;
@@ -33,8 +34,7 @@ export interface AnswerConnection {
 type State = "open" | "streaming" | "ended";
 
 export class RawDownstream implements FrontClient {
-  onGone: (() => void) | null = null;
-  onDrain: (() => void) | null = null;
+  watcher: ClientWatcher | null = null;
   readonly #head: RequestHead;
   readonly #body: IncomingBody;
   readonly #connection: AnswerConnection;
@@ -166,7 +166,7 @@ export class RawDownstream implements FrontClient {
       this.abort();
     }
     this.#gone = true;
-    this.onGone?.();
+    this.watcher?.left();
   }
 
   /** The client closed the connection, or broke it. */
@@ -175,7 +175,7 @@ export class RawDownstream implements FrontClient {
     this.#gone = true;
     this.#state = "ended";
     this.#body.fail(new RouterError("client_closed", "the body is incomplete"));
-    this.onGone?.();
+    this.watcher?.left();
   }
 
   #begin(framing: AnswerFraming["kind"]): void {

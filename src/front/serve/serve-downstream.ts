@@ -6,6 +6,7 @@ import type { Server } from "bun";
 import { RouterError } from "../../errors.ts";
 import { rangeBuffer, type ByteRange } from "../../lib/byte-range.ts";
 import type { Slot } from "../../lib/live-set.ts";
+import type { ClientWatcher } from "../../proxy/downstream.ts";
 import { errorEvent, respondError } from "../../proxy/respond.ts";
 import type { HeaderList } from "../../upstream/response-head.ts";
 import { IDLE_CONNECTION_SECS, isEventStream, plainAddress, type FrontClient } from "../front.ts";
@@ -28,8 +29,7 @@ export class ServeDownstream implements FrontClient {
   readonly method: string;
   readonly path: string;
   readonly query: string;
-  onGone: (() => void) | null = null;
-  onDrain: (() => void) | null = null;
+  watcher: ClientWatcher | null = null;
   readonly #request: Request;
   readonly #server: Server<undefined>;
   readonly #desk: AnswerDesk;
@@ -167,7 +167,7 @@ export class ServeDownstream implements FrontClient {
       this.abort();
     }
     this.#gone = true;
-    this.onGone?.();
+    this.watcher?.left();
   }
 
   #stream(): void {
@@ -239,7 +239,7 @@ export class ServeDownstream implements FrontClient {
 
   #drained(): void {
     this.#blocked = false;
-    this.onDrain?.();
+    this.watcher?.drained();
   }
 
   #close(): void {
@@ -254,7 +254,7 @@ export class ServeDownstream implements FrontClient {
     this.#gone = true;
     this.#state = "ended";
     this.#finish?.();
-    this.onGone?.();
+    this.watcher?.left();
   }
 }
 

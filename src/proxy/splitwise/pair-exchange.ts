@@ -8,7 +8,7 @@ import type { AnswerListener, Exchange } from "../../upstream/exchange.ts";
 import type { UpstreamFailure } from "../../upstream/failure.ts";
 import { hostField } from "../../upstream/origin.ts";
 import type { ResponseHead } from "../../upstream/response-head.ts";
-import type { Downstream } from "../downstream.ts";
+import type { ClientWatcher, Downstream } from "../downstream.ts";
 import { originOf } from "../forward.ts";
 import { requestHead } from "../headers.ts";
 import { PendingAnswer, type Answer } from "./pending-answer.ts";
@@ -36,7 +36,7 @@ export interface PrefillWatch {
   ended(failure: UpstreamFailure | null): void;
 }
 
-export class PairExchange {
+export class PairExchange implements ClientWatcher {
   readonly #watch: PrefillWatch;
   readonly #exchanges = new Map<Leg, Exchange>();
   readonly #result = Promise.withResolvers<PairResult>();
@@ -48,10 +48,7 @@ export class PairExchange {
 
   /** Resolves with the first thing that decides for the client. Never rejects. */
   send(upstream: UpstreamClient, client: Downstream, request: PairRequest): Promise<PairResult> {
-    client.onGone = () => {
-      this.abort();
-      this.#decide({ kind: "client-gone" });
-    };
+    client.watcher = this;
     const listeners = { prefill: this.#prefillListener(), decode: this.#decodeListener() };
     for (const leg of ["prefill", "decode"] as const) {
       const origin = originOf(request[leg]);
@@ -60,6 +57,14 @@ export class PairExchange {
     }
     return this.#result.promise;
   }
+
+  left(): void {
+    this.abort();
+    this.#decide({ kind: "client-gone" });
+  }
+
+  /** Nothing is sent to the client here. */
+  drained(): void {}
 
   /** Cancels both legs, so that both engines stop. */
   abort(): void {

@@ -1,6 +1,6 @@
 /** A Downstream that remembers what it was told, and does what the test wants. */
 import { RouterError } from "../../../src/errors.ts";
-import type { Downstream } from "../../../src/proxy/downstream.ts";
+import type { ClientWatcher, Downstream } from "../../../src/proxy/downstream.ts";
 import type { HeaderList } from "../../../src/upstream/response-head.ts";
 
 export interface FakeClientOptions {
@@ -16,8 +16,7 @@ export class FakeClient implements Downstream {
   readonly path: string;
   readonly query: string;
   readonly peer = "10.0.0.9";
-  onGone: (() => void) | null = null;
-  onDrain: (() => void) | null = null;
+  watcher: ClientWatcher | null = null;
   /** Takes no more: `flush` says so. */
   blocked = false;
   gone = false;
@@ -98,12 +97,12 @@ export class FakeClient implements Downstream {
   leave(): void {
     if (this.gone || this.ends.length > 0) return;
     this.gone = true;
-    this.onGone?.();
+    this.watcher?.left();
   }
 
   drain(): void {
     this.blocked = false;
-    this.onDrain?.();
+    this.watcher?.drained();
   }
 
   headerSent(lowerName: string): string | undefined {
