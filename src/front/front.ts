@@ -2,6 +2,8 @@
  * Where clients come in: a listener on the common port that makes a Downstream of each request. There are two: serve/ on Bun.serve, and
  * raw/ on sockets with a parser of our own. Made by worker/service.ts, one a thread.
  */
+import { outbox } from "../lib/outbox.ts";
+import { TurnQueue } from "../lib/turn-queue.ts";
 import type { Downstream } from "../proxy/downstream.ts";
 import type { HeaderList } from "../upstream/response-head.ts";
 
@@ -31,12 +33,21 @@ export interface FrontOptions {
 
 export interface Front {
   readonly port: number;
-  /** Parts of answers that have ended wait for their clients to read them. */
+  /** Requests wait for the end of the turn, or parts of answers that have ended for their clients to read them. */
   readonly isSending: boolean;
   /** Takes no new connections, closes those without a request, lets the others end. */
   stop(): Promise<void>;
   /** Closes all connections. */
   stopNow(): Promise<void>;
+}
+
+/** Requests of a turn begin when all that it brought is read. */
+export function arrivals({ accept }: FrontOptions): TurnQueue<FrontClient> {
+  return new TurnQueue((clients) => {
+    for (const client of clients) accept(client);
+    // What they send to instances is there now: the turn ends here.
+    outbox.flush();
+  });
 }
 
 export const FRONTS = ["serve", "raw"] as const;

@@ -4,7 +4,8 @@
  */
 import type { Socket, TCPSocketListener } from "bun";
 import { LiveSet, type Slot } from "../../lib/live-set.ts";
-import type { Front, FrontOptions } from "../front.ts";
+import type { TurnQueue } from "../../lib/turn-queue.ts";
+import { arrivals, type Front, type FrontClient, type FrontOptions } from "../front.ts";
 import { ClientConnection } from "./client-connection.ts";
 
 /** What a socket carries. */
@@ -16,13 +17,15 @@ const SWEEP_MS = 250;
 export class RawFront implements Front {
   readonly #options: FrontOptions;
   readonly #listener: TCPSocketListener<Seat>;
+  readonly #arrived: TurnQueue<FrontClient>;
   readonly #connections = new LiveSet<ClientConnection>();
   readonly #sweeper: Timer;
 
   /** Throws when the address cannot be listened on. */
   constructor(options: FrontOptions) {
     const { hostname, port, reusePort, now } = options;
-    this.#options = options;
+    this.#arrived = arrivals(options);
+    this.#options = { ...options, accept: (client) => this.#arrived.add(client) };
     this.#listener = this.#listen(hostname === "" || hostname === "0.0.0.0" ? "::" : hostname, { port, reusePort });
     this.#sweeper = setInterval(() => {
       for (const { member } of this.#connections) member.checkClock(now());
@@ -46,7 +49,7 @@ export class RawFront implements Front {
   }
 
   get isSending(): boolean {
-    return [...this.#connections].some(({ member }) => member.isSending);
+    return !this.#arrived.isEmpty || [...this.#connections].some(({ member }) => member.isSending);
   }
 
   async stop(): Promise<void> {

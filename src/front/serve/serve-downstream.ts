@@ -125,7 +125,7 @@ export class ServeDownstream implements FrontClient {
     if (this.#state !== "open") throw new RouterError("internal", "the head of an answer that has begun");
     this.#status = status;
     this.#headers = headers;
-    this.#parts = [];
+    if (this.#parts.length > 0) this.#parts = [];
   }
 
   write(bytes: Buffer, start = 0, end = bytes.length): void {
@@ -141,10 +141,10 @@ export class ServeDownstream implements FrontClient {
 
   end(): void {
     if (this.#state === "open") {
-      const parts = this.#parts.map(rangeBuffer);
-      const body = parts.length === 1 ? parts[0] : Buffer.concat(parts);
-      const empty = BODILESS.has(this.#status) || body === undefined;
-      this.#sendResponse(empty ? null : body, "ended");
+      const [only] = this.#parts;
+      const isWhole = only !== undefined && this.#parts.length === 1;
+      const body = isWhole ? rangeBuffer(only) : Buffer.concat(this.#parts.map(rangeBuffer));
+      this.#sendResponse(BODILESS.has(this.#status) ? null : body, "ended");
       if (this.#idleClockStopped) this.#startIdleClock();
       return;
     }
