@@ -23,7 +23,7 @@ const HELP = `Usage: bun run bench [options]
 
   --list             the suites and the arms
   --suite A,B        only these suites
-  --quick            about three minutes: the suites of the goals, 3 short rounds
+  --quick            under four minutes: the suites of the goals, 3 short rounds
   --rounds N         default 5
   --seconds S        measured time of one run, default 3
   --arms A,B         only these arms
