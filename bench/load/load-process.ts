@@ -31,7 +31,7 @@ export class LoadProcess {
       stderr: "inherit",
       ipc: (message: FromLoad) => this.#receive(message),
       onExit: (_child, code) => {
-        const text = `engine and load generator ended with ${code}; they want the ports ${listensOn.join(", ")}`;
+        const text = `engine and load generator ended with ${code}; it wants these ports: ${listensOn.join(", ") || "none"}`;
         this.#ready.reject(new Error(text));
       },
     });
