@@ -291,6 +291,17 @@ describe("a client that leaves", () => {
     }
   });
 
+  test("after its answer counts as served: what remains to be done waits for the end of the turn only", async () => {
+    const run = await start();
+    run.parts.last.head("HTTP/1.1 200 OK", "Content-Length: 3").data("123").end();
+    expect([run.client.ends, run.parts.assignments[0]?.outcomes]).toEqual([["end"], []]);
+    run.client.watcher?.left();
+    await settle();
+    await run.done;
+    expect(run.parts.assignments[0]?.outcomes.map(({ kind }) => kind)).toEqual(["completed"]);
+    expect(run.parts.recorder.finished[0]?.error).toBeNull();
+  });
+
   test("between two attempts gets no second one", async () => {
     const run = await start();
     run.parts.last.fail(REFUSED);
